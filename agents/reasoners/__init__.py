@@ -1,0 +1,1 @@
+"""Who thinks for an agent: the protocol, and the rules that need no key. A reasoner never acts."""

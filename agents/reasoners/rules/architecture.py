@@ -1,0 +1,217 @@
+"""The rule of `ArchitectureDesign`: network and training from rows, columns and classes, and how measuring
+changes it.
+
+Numbers come from the product's own trials of parallel members (TabM), piecewise codes and strong
+regularisation of small tables. It builds and trains nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.decisions.architecture_design import ArchitectureDesign, within
+from agents.reasoners.rules.wording import one_line
+
+SMALL = 2000
+"""Below so many training rows codes of the numbers over-fit, and strong dropout and decay win."""
+LARGE = 300_000
+WIDE = 200
+"""Above so many number inputs each piecewise code costs more than it tells."""
+RATE_UP, RATE_DOWN = 2.0, 4.0
+"""The range test may move the designed rate up and down by these factors, no further."""
+BUDGET_GUARD = 1.25
+"""The clock stops training only past the budget by this factor: epochs are what keeps it (and what a re-run
+repeats).
+"""
+
+
+def decide(context: Mapping[str, Any]) -> ArchitectureDesign:
+    """The network and its training.
+
+    Args:
+        context: `request`, `dataset`, `prepare` (rows, inputs, classes), and where there are:
+            `class_weights` (of the task plan), `cluster` (workers, device), `diagnosis` with `previous`
+            (`architecture`, `training`), `recipe` (an earlier design).
+    """
+    rows, source = int(context["prepare"]["rows"]["train"]), "designed from the table"
+    notes: list[str] = []
+    architecture, training = _architecture(context, rows), _training(context, rows)
+    if recipe := context.get("recipe"):
+        source, notes = _take_recipe(recipe, architecture, training)
+    diagnosis, previous = context.get("diagnosis"), context.get("previous")
+    if diagnosis and previous:
+        source = f"changed after {diagnosis['kind']}: {_told(diagnosis['change'])}"
+        _take(previous["architecture"], architecture, architecture)
+        _take(previous["training"], training, training)
+        _take(diagnosis["change"], architecture, architecture)
+        _take(diagnosis["change"], training, training)
+    _take_request(context, training)
+    inputs = architecture["inputs"]
+    size = f"{rows} rows, {inputs['numbers']} numbers and {len(inputs['categories'])} categories"
+    shape = f"{architecture['members']} members of {architecture['depth']} x {architecture['width']}"
+    regular = f"dropout {architecture['dropout']:g}, decay {training['weight_decay']:g}"
+    plan = f"batch {training['batch']}, up to {training['epochs']} epochs"
+    return ArchitectureDesign(
+        reason=one_line([f"{shape} for {size}", f"{source}, {regular}, {plan}", *notes]),
+        evidence={"rows": rows, "inputs": inputs, "outputs": architecture["outputs"], "source": source},
+        architecture=architecture,
+        training=training,
+        notes=tuple(notes),
+    )
+
+
+def with_measured(training: Mapping[str, Any], preflight: Mapping[str, Any]) -> dict[str, Any]:
+    """The training settings with what was measured on the first batches: `rate`, `threads`,
+    `epochs_for_budget`.
+
+    The measured rate is taken within a factor of the designed one (twice, a quarter), so that a diagnosis
+    that lowers it is not undone by the next range test. A budget only ever shortens. Nothing measured
+    changes nothing.
+    """
+    merged = dict(training)
+    rate, threads, epochs = (preflight.get(name) for name in ("rate", "threads", "epochs_for_budget"))
+    if rate is not None:
+        designed = float(training["rate"])
+        merged["rate"] = within("rate", min(max(float(rate), designed / RATE_DOWN), designed * RATE_UP))
+    if threads is not None:
+        merged["threads"] = within("threads", int(threads))
+    if epochs is not None:
+        merged["epochs"] = within("epochs", min(int(training["epochs"]), int(epochs)))
+    return merged
+
+
+def _architecture(context: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    dataset, inputs = context["dataset"], context["prepare"]["inputs"]
+    task, small = dataset["task"], rows < SMALL
+    numbers, categories = int(inputs["numbers"]), [int(levels) for levels in inputs.get("categories") or ()]
+    outputs = 1 if task == "regression" else len(dataset["labels"])
+    coded = not small and 0 < numbers <= WIDE
+    return {
+        "kind": "tabular",
+        "inputs": {"numbers": numbers, "categories": categories},
+        "outputs": outputs,
+        "task": task,
+        "width": 256 if outputs > 50 or (numbers > WIDE and not small) else 128,
+        "depth": 2 if small else 3,
+        "activation": "silu",
+        "dropout": 0.3 if small else 0.0 if task == "regression" else 0.1,
+        "batch_norm": False,
+        "embedding_size": _embedding(categories),
+        "linear_skip": True,
+        "members": 2 if small else 4 if rows >= LARGE else 8,
+        "scale_members": small,
+        "number_embedding": "piecewise" if coded else "none",
+        "bins": 64 if rows >= LARGE or numbers > WIDE // 4 else 256,
+        "bin_size": 4,
+    }
+
+
+def _embedding(categories: list[int]) -> int:
+    """Learned values per category: grows slowly with the widest column's levels (about 1.6 n^0.56)."""
+    return int(min(max(round(1.6 * max(categories, default=2) ** 0.56), 4), 32))
+
+
+def _training(context: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    dataset = context["dataset"]
+    regression, small = dataset["task"] == "regression", rows < SMALL
+    epochs = 5e4 / rows if small else (4e5 if regression else 3.2e5) / rows
+    low, high = (50, 400) if small else (10, 100) if regression else (8, 60)
+    smooth = small and not regression and dataset["metric"] not in ("log_loss", "ece")
+    return {
+        "epochs": int(min(max(epochs, low), high)),
+        "batch": _batch(rows),
+        "rate": 2e-2 if regression and not small else 6e-3,
+        "warmup": 0.05,
+        "schedule": "cosine",
+        "flat": 0.3,
+        "weight_decay": 0.3 if small else 0.02,
+        "l1": 0.0,
+        "label_smoothing": 0.05 if smooth else 0.0,
+        "clip_norm": 1.0,
+        "ema": 0.0 if small else 0.98,
+        "patience": 10,
+        "checkpoint_every": 5,
+        "threads": 1,
+        "class_weights": _class_weights(context),
+        "seed": 0,
+        "workers": 1,
+        "device": "cpu",
+        "mixed_precision": False,
+        "loss": "huber" if dataset["metric"] == "mae" else "auto",
+        "budget_seconds": None,
+    }
+
+
+def _batch(rows: int) -> int:
+    for most, batch in ((1000, 64), (SMALL, 128), (60_000, 256), (LARGE, 1024)):
+        if rows < most:
+            return batch
+    return 4096
+
+
+def _class_weights(context: Mapping[str, Any]) -> list[float] | None:
+    """Loss weights in label order, mean 1 over the training rows; None when the plan asks for none.
+
+    Inverse frequency for balanced accuracy, where each class counts the same; its square root for the
+    others, which also punish the false alarms that full weights bring.
+    """
+    if not context.get("class_weights"):
+        return None
+    dataset = context["dataset"]
+    counts = {str(label): _train_rows(found) for label, found in context["prepare"]["classes"]}
+    seen = [max(counts.get(label, 0), 1) for label in dataset["labels"]]
+    power = 1.0 if dataset["metric"] == "balanced_accuracy" else 0.5
+    raw = [(sum(seen) / count) ** power for count in seen]
+    mean = sum(weight * count for weight, count in zip(raw, seen, strict=True)) / sum(seen)
+    return [round(weight / mean, 6) for weight in raw]
+
+
+def _train_rows(found: Any) -> int:
+    return int(found["train"] if isinstance(found, Mapping) else found[0] if isinstance(found, list | tuple) else found)
+
+
+def _take_recipe(
+    recipe: Mapping[str, Any], architecture: dict[str, Any], training: dict[str, Any]
+) -> tuple[str, list[str]]:
+    """Take an earlier design over where it fits these data; what does not is named with the reason."""
+    earlier = recipe["architecture"]
+    if earlier["task"] != architecture["task"]:
+        why = f"the recipe is for a {earlier['task']} task and this is {architecture['task']}: designed anew"
+        return "designed from the table", [why]
+    notes = []
+    if earlier["inputs"] != architecture["inputs"] or earlier["outputs"] != architecture["outputs"]:
+        notes.append("the recipe's input and output sizes do not fit these data: taken from the data")
+    own = {"kind", "inputs", "outputs", "task"}
+    _take({name: value for name, value in earlier.items() if name not in own}, architecture, architecture)
+    kept = {name: value for name, value in recipe["training"].items() if name not in MACHINE_BOUND}
+    _take(kept, training, {**training, "beta2": None, "compress_checkpoints": None})
+    return "from the recipe", notes
+
+
+MACHINE_BOUND = frozenset(
+    {"seed", "workers", "device", "mixed_precision", "threads", "class_weights", "budget_seconds"}
+)
+
+
+def _take_request(context: Mapping[str, Any], training: dict[str, Any]) -> None:
+    request, cluster = context["request"], context.get("cluster") or {}
+    device = str(cluster.get("device") or "cpu")
+    training["seed"] = int(request.get("seed") or 0)
+    training["workers"] = int(cluster.get("workers") or request.get("workers") or 1)
+    training["device"], training["mixed_precision"] = device, device.startswith("cuda")
+    if request.get("epochs"):
+        training["epochs"] = within("epochs", int(request["epochs"]))
+    if request.get("budget_seconds"):
+        training["budget_seconds"] = within("budget_seconds", float(request["budget_seconds"]) * BUDGET_GUARD)
+
+
+def _take(source: Mapping[str, Any], target: dict[str, Any], names: Mapping[str, Any]) -> None:
+    """Copy the entries of `source` named in `names` into `target`."""
+    target.update({name: value for name, value in source.items() if name in names and value is not None})
+
+
+def _told(change: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in change.items()
+    )

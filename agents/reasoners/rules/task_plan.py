@@ -1,0 +1,98 @@
+"""The rule of `TaskPlan`: puts target, task, metric, split and inputs together and says why in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.decisions.task_plan import TaskPlan
+from agents.reasoners.rules import features, metric, split, target
+from agents.reasoners.rules.recipe import earlier_plan, with_recipe
+from agents.reasoners.rules.table import Table
+from agents.reasoners.rules.target import Target, Task
+from agents.reasoners.rules.wording import listed, one_line, quoted
+from memory.errors import UsageError
+
+
+def decide(context: Mapping[str, Any]) -> TaskPlan:
+    """The plan of the task.
+
+    Args:
+        context: `request`, `snapshot`, `profile`, and for `--from` the earlier plan as `recipe`. When the
+            profile has not looked at the chosen target (it was proposed here), the plan is provisional:
+            profile again with the target that the person confirms.
+
+    Raises:
+        InputError: An unknown column, nothing usable, or nothing that looks like a target.
+        UsageError: An unknown metric, task or positive label, a threshold out of range, contradicting flags.
+    """
+    table = Table.of(context)
+    name, proposed, target_evidence = target.choose(table)
+    table, recipe_notes = with_recipe(table, earlier_plan(context), name)
+    facts = target.facts(table, name)
+    task, task_why = target.task_of(facts, table.request)
+    stated = metric.requirements(table.request, task)
+    steering, metric_why, metric_evidence = metric.choose(task, facts, table.request, stated)
+    parts, split_why, split_evidence = split.choose(table, task, name)
+    inputs = features.choose(table, name, parts)
+    transform, transform_why = metric.transform(task, facts)
+    labels, positive, positive_why = _labels(task, facts, table.request.get("positive"))
+    return TaskPlan(
+        reason=one_line(
+            [
+                f"proposed target {quoted(name)}: {proposed}" if proposed else "",
+                f"{task} because {task_why}" if not task_why.startswith("as asked") else f"{task} {task_why}",
+                f"judged by {steering}: {metric_why}",
+                f"{parts.method} split: {split_why}",
+                f"{len(inputs.features)} inputs" + _left_out(inputs.dropped),
+                transform_why,
+            ]
+        ),
+        evidence={
+            "rows": table.rows,
+            "target": {"distinct": facts.distinct, "type": facts.type, **target_evidence},
+            "metric": metric_evidence,
+            "split": split_evidence,
+            "positive": positive_why,
+        },
+        task=task,
+        target=name,
+        positive=positive,
+        labels=labels,
+        metric=steering,
+        requirements=stated,
+        features=inputs.features,
+        dropped=inputs.dropped,
+        split=parts,
+        target_transform=transform,
+        class_weights=metric.class_weights(task, facts, steering),
+        proposed=bool(proposed),
+        notes=(*recipe_notes, *inputs.notes, *_duplicates(table)),
+    )
+
+
+def _labels(task: Task, facts: Target, asked: str | None) -> tuple[tuple[str, ...] | None, str | None, str | None]:
+    if asked is not None and task != "binary":
+        raise UsageError(
+            f"--positive {asked!r} is for a target with two labels, and this is a {task} task",
+            code="usage.positive",
+            field="positive",
+            fix="leave --positive out",
+        )
+    if task == "regression":
+        return None, None, None
+    if task == "multiclass":
+        return facts.labels, None, None
+    positive, why = target.positive_of(facts, asked)
+    return (*(label for label in facts.labels if label != positive), positive), positive, why
+
+
+def _left_out(dropped: tuple[Any, ...]) -> str:
+    return f", left out {listed(entry.name for entry in dropped)}" if dropped else ""
+
+
+def _duplicates(table: Table) -> list[str]:
+    found = table.profile.get("duplicates") or {}
+    if not found.get("rows"):
+        return []
+    return [f"{found['rows']} rows repeat another row: equal rows stay in the same part of the split"]

@@ -1,0 +1,26 @@
+"""The command line door: `neuroloom`. It translates commands into service calls and answers into text or JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from app.cli import failures
+from app.cli.root import cli
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (0, 2, 3, 4, 5 or 130); nothing is raised to the caller.
+
+    Args:
+        argv: Arguments without the program's name; `sys.argv[1:]` by default.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = cli.main(args, prog_name="neuroloom", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except BrokenPipeError:
+        return failures.reader_gone()
+    except (KeyboardInterrupt, Exception) as error:  # the door's outermost frame
+        return failures.report(error, args)

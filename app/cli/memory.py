@@ -1,0 +1,88 @@
+"""`neuroloom memory`: read the shared neural/* keys, and assert values beside them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli import failures
+from app.cli.door import Door, command_options
+from app.cli.examples import with_example
+from app.cli.names import run_ids
+
+if TYPE_CHECKING:
+    from app.services import Services
+
+
+@click.group(short_help="Read and write the shared neural/* memory.")
+@with_example
+def memory() -> None:
+    """Read and write the shared neural/* memory of a run.
+
+    Example:
+      neuroloom memory get training-metrics
+    """
+
+
+@memory.command(short_help="Print a value.")
+@click.argument("key")
+@click.option("--run", default="latest", shell_complete=run_ids, help="Of this run; the latest by default.")
+@click.option("--envelope", is_flag=True, help="With version, writer, time and provenance.")
+@command_options
+def get(door: Door, key: str, run: str, envelope: bool) -> int:
+    """Print the value of KEY (`training-metrics` or `neural/training-metrics`) as JSON.
+
+    Example:
+      neuroloom memory get neural/architecture --run latest
+    """
+
+    async def work(services: Services) -> Any:
+        return await services.notes.get(run, key.removeprefix("neural/"), envelope)
+
+    value = door.call(work)
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    return failures.OK
+
+
+@memory.command("set", short_help="Keep a value as asserted.")
+@click.argument("key")
+@click.argument("value")
+@click.option("--run", default=None, shell_complete=run_ids, help="Of this run; the latest by default.")
+@command_options
+def put(door: Door, key: str, value: str, run: str | None) -> int:
+    """Keep VALUE (JSON, else text) under KEY, marked as asserted by a person: shown, never used by a gate.
+
+    Example:
+      neuroloom memory set note '"checked by hand"'
+    """
+    try:
+        parsed = json.loads(value, parse_constant=lambda word: word)
+    except json.JSONDecodeError:
+        parsed = value
+
+    async def work(services: Services) -> str:
+        return await services.notes.set(key.removeprefix("neural/"), parsed, run=run, by="cli")
+
+    written = door.call(work)
+    door.say({"key": written, "value": parsed}, f"kept as asserted: {written}")
+    return failures.OK
+
+
+@memory.command("list", short_help="List the keys that have a value.")
+@click.option("--run", default="latest", shell_complete=run_ids, help="Of this run; the latest by default.")
+@command_options
+def names(door: Door, run: str) -> int:
+    """List the keys of a run that have a value.
+
+    Example:
+      neuroloom memory list
+    """
+
+    async def work(services: Services) -> list[str]:
+        return list(await services.notes.list(run))
+
+    found = door.call(work)
+    door.say({"keys": found}, "\n".join(found))
+    return failures.OK

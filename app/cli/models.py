@@ -1,0 +1,121 @@
+"""Commands on models: predict and retrain."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli import failures
+from app.cli.door import Door, command_options
+from app.cli.names import deployment_names, run_ids
+
+if TYPE_CHECKING:
+    from app.cli.session import Session, Start
+    from app.services import Services
+
+
+@click.command(short_help="Predict rows with a run's or deployment's model.")
+@click.argument("target", metavar="RUN|NAME", shell_complete=run_ids)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--row", help="One row (or a list of rows) as JSON; `-` reads it from standard input.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where the predictions of FILE go.")
+@click.option("--force", is_flag=True, help="Replace the file that is already there.")
+@command_options
+def predict(door: Door, target: str, file: Path | None, row: str | None, out: Path | None, force: bool) -> int:
+    """Predict one --row, or every row of FILE into --out.
+
+    Example:
+      neuroloom predict latest --row '{"bill_length_mm": 39.1, "island": "Torgersen"}'
+      neuroloom predict churn new.csv --out predicted.csv
+    """
+    if row is not None and file is None and out is None:
+        rows = _rows(row)
+        answer = _predicted(door, target, rows)
+        door.say(answer, lambda: "\n".join(_words(one) for one in answer["predictions"]))
+        return failures.OK
+    source, place = _files(file, row, out, force)
+
+    async def work(services: Services) -> dict[str, Any]:
+        return await services.models.predict_file(target, source, place)
+
+    done = door.call(work)
+    door.say(done, f"{done.get('rows')} rows predicted into {place}")
+    return failures.OK
+
+
+def _predicted(door: Door, target: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    async def work(services: Services) -> dict[str, Any]:
+        return await services.models.predict(target, rows)
+
+    return door.call(work)
+
+
+def _files(file: Path | None, row: str | None, out: Path | None, force: bool) -> tuple[Path, Path]:
+    from memory.errors import InputError, UsageError
+
+    if file is None or row is not None or out is None:
+        raise UsageError("give either --row, or FILE with --out", code="usage.contradiction", field="row",
+                         fix="neuroloom predict --help shows both forms")  # fmt: skip
+    if not file.exists():
+        raise InputError(f"no file {str(file)!r}", code="input.missing_file", field="file",
+                         fix="give the path of a table with the columns of the training data")  # fmt: skip
+    if out.exists() and not force:
+        raise InputError(f"{str(out)!r} is already there", code="input.exists", field="out",
+                         fix="choose another --out, or add --force to replace it")  # fmt: skip
+    return file.absolute(), out.absolute()
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    from memory.errors import InputError
+
+    if text == "-":
+        text = sys.stdin.read()
+    try:
+        parsed = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"--row is not JSON: {error}", code="input.row", field="row",
+                         fix="write it as '{\"column\": value}', in single quotes") from error  # fmt: skip
+    rows = parsed if isinstance(parsed, list) else [parsed]
+    if not rows or not all(isinstance(one, dict) for one in rows):
+        raise InputError("--row must be a JSON object (or a list of them)", code="input.row", field="row",
+                         fix="write it as '{\"column\": value}'")  # fmt: skip
+    return rows
+
+
+def _words(prediction: dict[str, Any]) -> str:
+    from app.cli.figures import clean, number
+
+    if "label" in prediction:
+        shares = prediction.get("probabilities") or {}
+        ranked = sorted(shares.items(), key=lambda item: item[1], reverse=True)
+        told = ", ".join(f"{clean(str(label))} {share:.1%}" for label, share in ranked[:5])
+        return clean(str(prediction["label"])) + (f"  ({told})" if told else "")
+    interval = prediction.get("interval")
+    between = f"  ({number(interval[0])}–{number(interval[1])})" if interval else ""
+    return number(float(prediction["value"])) + between
+
+
+@click.command(short_help="The same recipe on new data; swapped only if better.")
+@click.argument("name", shell_complete=deployment_names)
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Approve what the policy lets --yes approve.")
+@click.option("--detach", is_flag=True, help="Queue it and return.")
+@command_options
+def retrain(door: Door, name: str, data: Path, yes: bool, detach: bool) -> int:
+    """Train the deployment NAME again on DATA with the same recipe; it is swapped only if the new model is better.
+
+    Example:
+      neuroloom retrain churn churn-2026-11.csv
+    """
+    from app.cli.session import Session
+
+    path = str(data.expanduser().absolute())
+
+    def start(session: Session) -> Start:
+        return session.services.models.retrain(name, path, workspace=str(Path.cwd()), yes=yes)
+
+    return Session.run(door, door.settings(), start, detach=detach)

@@ -1,0 +1,106 @@
+"""The services as the doors need them: protocols that `phases/services` fulfils. They carry no code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from phases.request import RunRequest
+from phases.views import DeploymentView, RunView
+
+
+class RunsService(Protocol):
+    """Runs: start, read, steer. `run` is an id, a unique prefix of one, or `latest` (of this workspace)."""
+
+    async def start(self, request: RunRequest) -> RunView:
+        """Check, record and enqueue; answers at once with the queued run."""
+
+    async def get(self, run: str) -> RunView:
+        """The run as it is now; InputError `input.no_such_run` or `input.ambiguous_run` when it is not one."""
+
+    async def list(self, limit: int = 20) -> Sequence[RunView]:
+        """Newest first, of this workspace."""
+
+    async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
+        """Events after a position, each with its own; waits up to `block_ms` for the first."""
+
+    async def logs(self, run: str) -> Sequence[tuple[str, str]]:
+        """`(job, text)` of every job of the run, in order."""
+
+    async def cancel(self, run: str, at_once: bool = False) -> RunView:
+        """Ask the runner to end it cleanly, or at once."""
+
+    async def resume(self, run: str) -> RunView:
+        """Enqueue a failed, cancelled or orphaned run again from its last checkpoint."""
+
+    async def answer(self, run: str, question: str, answer: dict[str, Any], door: str) -> RunView:
+        """Answer the question with that id, and enqueue the run again."""
+
+    async def remove(self, run: str) -> None:
+        """Delete an ended run: its memory and its folder."""
+
+    async def report_path(self, run: str) -> Path:
+        """The HTML report; InputError when the run has none yet."""
+
+
+class DeploymentsService(Protocol):
+    """Named deployments of this machine."""
+
+    async def list(self) -> Sequence[DeploymentView]:
+        """Every deployment, by name."""
+
+    async def get(self, name: str) -> DeploymentView:
+        """One deployment; InputError `input.no_such_deployment` with the nearest names."""
+
+    async def deploy(
+        self, run: str, name: str | None = None, override: bool = False, why: str | None = None
+    ) -> DeploymentView:
+        """Publish a run's model; GateRejected when a gate rejected it and no override with a reason is given."""
+
+    async def rollback(self, name: str) -> DeploymentView:
+        """Back to the previous version."""
+
+    async def undeploy(self, name: str) -> None:
+        """Stop it and forget the name; the model stays."""
+
+    async def logs(self, name: str) -> str:
+        """The end of the server's log."""
+
+
+class ModelsService(Protocol):
+    """Predictions and retraining."""
+
+    async def predict(self, target: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """`{"predictions", "model", "latency_ms"}` of a run's model, or of a deployment by name."""
+
+    async def predict_file(self, target: str, source: Path, out: Path) -> dict[str, Any]:
+        """Predict every row of a table, read as the training table was, into `out`; `{"rows", "out", "model"}`."""
+
+    async def retrain(self, name: str, data: str, *, workspace: str, yes: bool = False, door: str = "cli") -> RunView:
+        """A run with the recipe of the deployed model on new data; champion against challenger before any swap."""
+
+
+class NotesService(Protocol):
+    """The shared `neural/*` memory as people and chats read and write it."""
+
+    async def get(self, run: str, key: str, envelope: bool = False) -> Any:
+        """A value, or its whole envelope; InputError `input.no_such_key` with the nearest names."""
+
+    async def set(self, key: str, value: Any, *, run: str | None = None, by: str = "cli") -> str:
+        """Keep a value as asserted by a person; returns the key it was written to."""
+
+    async def list(self, run: str) -> Sequence[str]:
+        """Every key that has a value."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a door gets: one object per noun, on one open memory."""
+
+    runs: RunsService
+    deployments: DeploymentsService
+    models: ModelsService
+    notes: NotesService
+    memory: Any = None

@@ -1,0 +1,111 @@
+"""Puts the parts together: services for a door, the runner's start, and the end of everything. Parts load when used."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from app.services import Services
+from app.settings import Settings
+
+RUNNER_MODULE = "app.runner"
+STOP_SECONDS = 15.0
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """The services of this folder's workspace, on an open memory (the embedded Redis is started when it is dead).
+
+    Raises:
+        RedisAway: Redis does not answer, within a second.
+    """
+    from memory.store import open_memory
+    from phases.services.deployments import Deployments
+    from phases.services.models import Models
+    from phases.services.notes import Notes
+    from phases.services.runs import Runs
+
+    async with open_memory(settings.memory, "door") as memory:
+        runs = Runs(memory, str(Path.cwd()), lambda: ensure_runner(settings))
+        deployments = Deployments(memory, runs, settings.home)
+        models = Models(memory, runs, deployments, settings.runner)
+        yield Services(runs, deployments, models, Notes(memory, runs), memory)
+
+
+def runner_settings_file(settings: Settings) -> Path:
+    """Where the runner finds its settings: a private file, because a Redis address may hold a password."""
+    return settings.home / "runner.json"
+
+
+def ensure_runner(settings: Settings) -> None:
+    """Start a runner of this state folder unless one lives."""
+    from phases.lock import held
+    from phases.starting import ensure_runner as ensure
+
+    if held(settings.home / "runner.lock"):
+        return
+    path = runner_settings_file(settings)
+    write_private(path, settings.runner.model_dump_json())
+    ensure(settings.home, [settings.runner.python, "-P", "-m", RUNNER_MODULE, str(path)])
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+async def shut_down(settings: Settings) -> list[dict[str, Any]]:
+    """Stop the runner, the deployments and the embedded Redis of this state folder, in that order.
+
+    Returns:
+        One row per part: `{"what", "stopped", "detail"}`; `stopped` is False where nothing ran.
+    """
+    return [
+        {"what": "runner", **await asyncio.to_thread(_stop_runner, settings)},
+        {"what": "deployments", **await _stop_supervisor(settings)},
+        {"what": "redis", **await asyncio.to_thread(_stop_redis, settings)},
+    ]
+
+
+def _stop_runner(settings: Settings) -> dict[str, Any]:
+    import psutil
+
+    mine = str(runner_settings_file(settings))
+    found = [
+        p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [])[-3:] == ["-m", RUNNER_MODULE, mine]
+    ]
+    for process in found:
+        process.terminate()
+    _, alive = psutil.wait_procs(found, timeout=STOP_SECONDS)
+    for process in alive:
+        process.kill()
+    detail = "its runs go on when a command starts the next runner" if found else "none ran"
+    return {"stopped": bool(found), "detail": detail}
+
+
+async def _stop_supervisor(settings: Settings) -> dict[str, Any]:
+    from phases.supervisor.client import shut_down
+
+    names = await shut_down(settings.home)
+    return {"stopped": bool(names), "detail": ", ".join(names) if names else "none ran"}
+
+
+def _stop_redis(settings: Settings) -> dict[str, Any]:
+    from memory.embedded import EmbeddedRedis
+
+    if settings.memory.url is not None:
+        return {"stopped": False, "detail": "a configured Redis is left alone"}
+    began = time.monotonic()
+    ran = EmbeddedRedis(settings.home).stop()
+    return {"stopped": ran, "detail": f"flushed in {time.monotonic() - began:.1f} s" if ran else "none ran"}

@@ -1,0 +1,37 @@
+"""What the training code raises when data is unusable. Jobs and doors read its attributes; it knows neither.
+
+Exception
+└── DataError          code "input.*": the person's data or request cannot be used, `fix` says what to do
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class DataError(Exception):
+    """Data or a request about data that cannot be used.
+
+    Attributes:
+        message: What is wrong, naming the culprit.
+        code: Stable code, such as ``input.ragged``.
+        field: The column or option at fault, or None.
+        fix: What the person can do about it, or None.
+    """
+
+    def __init__(self, message: str, code: str, field: str | None = None, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.field = field
+        self.fix = fix
+
+
+def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
+    """The choices most like `name`, best first, ignoring case."""
+    by_lower: dict[str, str] = {}
+    for choice in choices:
+        by_lower.setdefault(choice.lower(), choice)
+    found = get_close_matches(name.lower(), list(by_lower), n=count, cutoff=0.4)
+    return [by_lower[lower] for lower in found]

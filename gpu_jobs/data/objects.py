@@ -1,0 +1,72 @@
+"""JSON lines (or one JSON list) to a frame of strings: the same values a CSV would hold. Nested values are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import polars as pl
+
+from .delimited import MOST_COLUMNS, header_only, too_many_columns
+from .errors import DataError
+
+
+def read_objects(raw: bytes, name: str) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """All rows as strings (null = missing), columns in order of appearance.
+
+    Raises:
+        DataError: `input.unreadable` naming the line, `input.header_only`, `input.too_many_columns`.
+    """
+    rows = _list(raw, name) if raw.lstrip()[:1] == b"[" else _lines(raw, name)
+    if not rows:
+        raise header_only(name)
+    columns: dict[str, None] = {}
+    for line, row in rows:
+        if not isinstance(row, dict):
+            raise _unreadable(name, line, f"holds {type(row).__name__}, not an object with fields")
+        columns.update(dict.fromkeys(row))
+    if len(columns) >= MOST_COLUMNS:
+        raise too_many_columns(name, len(columns))
+    series = [
+        pl.Series(column, [_text(row.get(column), column, name, line) for line, row in rows], dtype=pl.String)
+        for column in columns
+    ]
+    dialect = {"format": "jsonl", "delimiter": None, "quote": None, "header": True}
+    return pl.DataFrame(series), dialect
+
+
+def _lines(raw: bytes, name: str) -> list[tuple[int, Any]]:
+    rows = []
+    for number, line in enumerate(raw.split(b"\n"), 1):
+        if line.strip():
+            try:
+                rows.append((number, orjson.loads(line)))
+            except orjson.JSONDecodeError as error:
+                raise _unreadable(name, number, f"is not JSON: {error}") from None
+    return rows
+
+
+def _list(raw: bytes, name: str) -> list[tuple[int, Any]]:
+    try:
+        return list(enumerate(orjson.loads(raw), 1))
+    except orjson.JSONDecodeError as error:
+        raise _unreadable(name, error.lineno, f"is not JSON: {error}") from None
+
+
+def _text(value: Any, column: str, name: str, line: int) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    raise _unreadable(name, line, f"has a {type(value).__name__} in {column!r}; one value per field is needed", column)
+
+
+def _unreadable(name: str, line: int, why: str, field: str | None = None) -> DataError:
+    return DataError(
+        f"{name!r} line {line} {why}",
+        "input.unreadable",
+        field=field,
+        fix='write one object per line, such as {"age": 39, "sex": "Male"}',
+    )

@@ -1,0 +1,264 @@
+"""From snapshot and dataset decision to splits, preprocessing and encoded arrays. Encoders see training rows only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from .arrays import class_indices, kind_of, label_text, raw_column, target_labels, times
+from .errors import DataError, nearest
+from .fit import Training, fit_fields
+from .rows import RowEncoder, load
+from .splits import METHODS, SPLITS, Plan, Split, split
+from .table import raw_values
+from .target import TRANSFORMS, TargetScale
+
+_CHUNK = 100_000
+_ROLES = ("data", "validation", "test")
+
+
+class Preparation:
+    """One table on its way to arrays; `run` does everything."""
+
+    def __init__(self, root: Path, dataset: dict[str, Any]) -> None:
+        self.data = root / "data"
+        self.dataset = dataset
+        self.facts = json.loads((self.data / "snapshot.json").read_text())
+        self.columns: dict[str, dict[str, Any]] = {c["name"]: c for c in self.facts["columns"]}
+        self.names = [feature["name"] for feature in dataset["features"]]
+        self.regression = dataset["task"] == "regression"
+        self.notes: list[dict[str, Any]] = []
+        self._check()
+        wanted = dict.fromkeys([*self.names, dataset["target"], *self._extra()])
+        self.frame = pl.read_parquet(self.data / "snapshot.parquet", columns=list(wanted))
+
+    def run(self) -> dict[str, Any]:
+        """Writes splits.json, preprocessing.json and encoded/*.npy; returns the job's result.
+
+        Raises:
+            DataError: The dataset decision does not fit the table, or a split is empty.
+        """
+        target, labels = self._target()
+        found = self._split(target)
+        train = found.rows["train"]
+        preprocessing = self._fit(target, labels, train)
+        (self.data / "encoded").mkdir(parents=True, exist_ok=True)
+        encoder = load(preprocessing)
+        self._encode(encoder)
+        np.save(self.data / "encoded" / "target.npy", target)
+        method = {key: self.dataset["split"][key] for key in ("method", "seed")}
+        rows = {name: found.rows[name].tolist() for name in SPLITS}
+        _write(self.data / "splits.json", {**rows, **method})
+        _write(self.data / "preprocessing.json", preprocessing)
+        return self._result(target, labels, found, preprocessing)
+
+    def _check(self) -> None:
+        if not self.names:
+            raise DataError("no usable column is left besides the target", "input.no_usable_column")
+        for name in [*self.names, self.dataset["target"], *self._extra()]:
+            if name not in self.columns:
+                near = nearest(name, self.columns) or list(self.columns)[:5]
+                raise DataError(
+                    f"there is no column {name!r}",
+                    "input.no_such_column",
+                    field=name,
+                    fix=f"nearest names: {', '.join(map(repr, near))}",
+                )
+        method, transform = self.dataset["split"]["method"], self.dataset.get("target_transform") or "none"
+        if method not in METHODS:
+            raise DataError(f"split method {method!r} is not one of {', '.join(METHODS)}", "input.split", "split")
+        if transform not in TRANSFORMS:
+            known = ", ".join(TRANSFORMS)
+            raise DataError(f"target transform {transform!r} is not one of {known}", "input.transform", "target")
+
+    def _extra(self) -> list[str]:
+        wanted = self.dataset["split"]
+        return [wanted[key] for key in ("group", "time") if wanted.get(key) and wanted["method"] == key]
+
+    def _target(self) -> tuple[NDArray[Any], list[str]]:
+        """Class indices (-1 = missing) and labels, or numbers (NaN = missing) and no labels."""
+        name = self.dataset["target"]
+        if self.regression:
+            return self.frame[name].cast(pl.Float64, strict=False).to_numpy().copy(), []
+        found = target_labels(self.frame[name], self.columns[name])
+        labels = [label_text(label) for label in self.dataset.get("labels") or sorted({f for f in found if f})]
+        positive = self.dataset.get("positive")
+        if positive is not None and self.dataset["task"] == "binary" and label_text(positive) == labels[0]:
+            labels.reverse()
+        return class_indices(found, labels, name), labels
+
+    def _split(self, target: NDArray[Any]) -> Split:
+        rows = np.flatnonzero(np.isfinite(target) if self.regression else target >= 0)
+        lost = len(target) - len(rows)
+        if lost:
+            self._note("missing_target", f"{lost:,} rows without a target were left out", lost)
+        kept = self.frame[rows]
+        wanted = self.dataset["split"]
+        found = split(
+            Plan(
+                method=wanted["method"],
+                fractions=tuple(wanted.get("fractions") or (0.64, 0.16, 0.2)),
+                seed=int(wanted.get("seed") or 0),
+                rows=rows,
+                same=_numbered(kept.select(self.names).hash_rows(seed=0).to_numpy()),
+                classes=None if self.regression else target[rows],
+                group=_groups(kept, wanted) if wanted["method"] == "group" else None,
+                time=_times(kept, wanted) if wanted["method"] == "time" else None,
+                role=self._roles()[rows] if wanted["method"] == "files" else None,
+            )
+        )
+        empty = [name for name in SPLITS if not len(found.rows[name])]
+        if empty:
+            raise DataError(
+                f"{len(rows):,} rows split by {wanted['method']!r} leave no row for {' and '.join(empty)}",
+                "input.too_few_rows",
+                fix="give more rows, or another split",
+            )
+        self._note_copies(found)
+        return found
+
+    def _note_copies(self, found: Split) -> None:
+        if found.repeated:
+            text = f"{found.repeated:,} rows repeat another row in all features"
+            how = "; they stay on the same side of the split"
+            if found.across:
+                how = f"; few rows are distinct, so {found.across:,} of them stand on both sides of the split"
+            self._note("duplicates", text + how, found.repeated)
+        if found.dropped:
+            text = f"{found.dropped:,} validation and test rows that equal an earlier row were left out"
+            self._note("duplicates_dropped", text, found.dropped)
+
+    def _roles(self) -> NDArray[np.int64]:
+        sources = self.facts["source"]
+        return np.repeat([_ROLES.index(source["role"]) for source in sources], [s["rows"] for s in sources])
+
+    def _fit(self, target: NDArray[Any], labels: list[str], train: NDArray[np.int64]) -> dict[str, Any]:
+        name = self.dataset["target"]
+        missing = list(self.dataset.get("missing") or [])
+        frame = self.frame[train]
+        training = Training(frame, self.columns, target[train], len(labels), self.frame.height, missing)
+        fitted = fit_fields(training, self.dataset["features"])
+        scale = TargetScale()
+        if self.regression:
+            scale = self._scale(target[train])
+        example = {field: values[0] for field, values in self._raw(_fullest(frame, self.names)).items()}
+        for field in fitted["fields"]:
+            field["example"] = example[field["name"]]
+        return {
+            "format": 1,
+            "task": self.dataset["task"],
+            "target": {"name": name, "transform": scale.transform, "mean": scale.mean, "std": scale.std},
+            "labels": labels or None,
+            "positive": labels[1] if self.dataset["task"] == "binary" else None,
+            "interval": None,
+            **fitted,
+            "example": example,
+        }
+
+    def _scale(self, target: NDArray[np.float64]) -> TargetScale:
+        transform = self.dataset.get("target_transform") or "none"
+        if transform == "log1p" and target.min() <= -1:
+            name = self.dataset["target"]
+            raise DataError(f"log1p needs a target above -1; {name!r} has {target.min():g}", "input.transform", name)
+        return TargetScale.fit(target, transform)
+
+    def _raw(self, frame: pl.DataFrame) -> dict[str, list[Any]]:
+        return {name: raw_values(frame[name].to_list(), self.columns[name]) for name in self.names}
+
+    def _encode(self, encoder: RowEncoder) -> None:
+        """Encodes all rows, some at a time, straight into the files."""
+        kinds = {f["name"]: kind_of(f, self.columns[f["name"]]) for f in self.dataset["features"]}
+        rows, folder = self.frame.height, self.data / "encoded"
+        numbers = _open(folder / "numbers.npy", np.float32, (rows, encoder.width))
+        places = len(encoder.categories)
+        categories = _open(folder / "categories.npy", np.int64, (rows, places)) if places else None
+        for at in range(0, rows, _CHUNK):
+            part = self.frame[at : at + _CHUNK]
+            arrays = encoder.encode_columns({name: raw_column(part[name], kind) for name, kind in kinds.items()})
+            if encoder.width:
+                numbers[at : at + _CHUNK] = arrays["numbers"]
+            if categories is not None:
+                categories[at : at + _CHUNK] = arrays["categories"]
+
+    def _result(
+        self, target: NDArray[Any], labels: list[str], found: Split, preprocessing: dict[str, Any]
+    ) -> dict[str, Any]:
+        inputs = preprocessing["inputs"]
+        parts = {name: target[found.rows[name]] for name in SPLITS}
+        classes = [[label, *(int((parts[s] == i).sum()) for s in SPLITS)] for i, label in enumerate(labels)]
+        return {
+            "rows": {name: len(part) for name, part in parts.items()},
+            "inputs": {
+                "numbers": len(inputs["numbers"]),
+                "continuous": inputs["continuous"],
+                "categories": [column["levels"] for column in inputs["categories"]],
+            },
+            "input_names": [column["name"] for column in inputs["numbers"]],
+            "classes": classes or None,
+            "labels": labels or None,
+            "duplicates_across_splits": found.across,
+            "duplicates": {"rows": found.repeated, "dropped": found.dropped},
+            "encoded_bytes": sum(file.stat().st_size for file in (self.data / "encoded").glob("*.npy")),
+            "target": _moments(parts["train"]) | preprocessing["target"] if self.regression else None,
+            "notes": self.notes,
+        }
+
+    def _note(self, code: str, message: str, count: int) -> None:
+        self.notes.append({"code": code, "message": message, "column": None, "count": count})
+
+
+def _numbered(values: NDArray[Any]) -> NDArray[np.int64]:
+    number: NDArray[np.int64] = np.unique(values, return_inverse=True)[1]
+    return number
+
+
+def _groups(frame: pl.DataFrame, wanted: dict[str, Any]) -> NDArray[np.int64]:
+    """Numbers of groups; a row without a group is one by itself."""
+    number = _numbered(frame.select(wanted["group"]).hash_rows(seed=0).to_numpy())
+    alone = np.flatnonzero(frame[wanted["group"]].is_null().to_numpy())
+    number[alone] = number.max(initial=0) + 1 + np.arange(len(alone))
+    return number
+
+
+def _times(frame: pl.DataFrame, wanted: dict[str, Any]) -> NDArray[np.float64]:
+    series = frame[wanted["time"]]
+    if series.dtype != pl.String:
+        return series.cast(pl.Float64).to_numpy()
+    moments = times(series)
+    seconds = moments.astype(np.int64).astype(np.float64)
+    seconds[np.isnat(moments)] = np.nan
+    return seconds
+
+
+def _fullest(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """The first of the leading rows that miss least, as an example."""
+    head = frame.select(names).head(100)
+    missing = np.sum([series.is_null().to_numpy() for series in head.iter_columns()], axis=0)
+    return head[int(missing.argmin())]
+
+
+def _open(path: Path, kind: type, shape: tuple[int, int]) -> NDArray[Any]:
+    if not shape[0] * shape[1]:
+        empty = np.zeros(shape, kind)
+        np.save(path, empty)
+        return empty
+    mapped: NDArray[Any] = np.lib.format.open_memmap(path, "w+", kind, shape)
+    return mapped
+
+
+def _moments(target: NDArray[np.float64]) -> dict[str, float]:
+    """In the target's units, from training rows."""
+    centred = target - target.mean()
+    spread = float(target.std())
+    skew = float((centred**3).mean() / spread**3) if spread > 0 else 0.0
+    ends = {"min": float(target.min()), "max": float(target.max())}
+    return {"raw_mean": float(target.mean()), "raw_std": spread, "skew": skew, **ends}
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,114 @@
+"""All files of a run to one columnar file with types, and the facts about it. Nobody else reads the person's files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from .columns import facts, stored, typed
+from .errors import DataError
+from .reading import RawTable, note, read_table
+from .values import uses_decimal_comma
+
+_DIALECT = ("format", "compression", "encoding", "delimiter", "decimal", "header", "quote")
+
+
+def snapshot(files: dict[str, Path], folder: Path, missing: Sequence[str] | None) -> dict[str, Any]:
+    """Reads, types and stores the files; the result is also written as snapshot.json.
+
+    Args:
+        files: Role (``data``, then maybe ``validation`` and ``test``) to path.
+        folder: Where snapshot.parquet and snapshot.json go.
+        missing: Texts that mean missing, besides the usual ones.
+
+    Raises:
+        DataError: A file or the table cannot be used; see the codes in `reading`.
+    """
+    tables = {role: read_table(path) for role, path in files.items()}
+    notes = [entry for table in tables.values() for entry in table.notes]
+    frame = _together(tables, notes)
+    dialect = {key: None for key in _DIALECT} | tables["data"].dialect
+    columns = []
+    extra = frozenset(text.strip() for text in missing or ())
+    frame = frame.with_columns(pl.col(pl.String).str.strip_chars().replace("", None))
+    comma = any(uses_decimal_comma(series) for series in frame.iter_columns() if series.dtype == pl.String)
+    for name in frame.columns:
+        found = typed(frame[name], extra, comma)
+        values = stored(found)
+        frame = frame.with_columns(values)
+        columns.append(facts(found, values))
+    dialect["decimal"] = "," if comma else "."
+    notes += [entry for column in columns for entry in _notes(column)]
+    folder.mkdir(parents=True, exist_ok=True)
+    frame.write_parquet(folder / "snapshot.parquet", compression="zstd", compression_level=1)
+    result = {
+        "sha256": hashlib.sha256((folder / "snapshot.parquet").read_bytes()).hexdigest(),
+        "source": [table.facts | {"role": role} for role, table in tables.items()],
+        "rows": frame.height,
+        "dialect": dialect,
+        "columns": columns,
+        "notes": notes,
+    }
+    (folder / "snapshot.json").write_text(json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False))
+    return result
+
+
+def _together(tables: dict[str, RawTable], notes: list[dict[str, Any]]) -> pl.DataFrame:
+    """The rows of all files one after another, with the columns of the first."""
+    main = tables["data"].frame
+    parts = [main]
+    for role, table in list(tables.items())[1:]:
+        other = table.frame
+        lost = [name for name in main.columns if name not in other.columns]
+        if lost:
+            raise DataError(
+                f"the {role} file lacks the columns {', '.join(map(repr, lost[:8]))} of the data",
+                "input.columns_differ",
+                field=lost[0],
+                fix="give it the same header as the data",
+            )
+        more = [name for name in other.columns if name not in main.columns]
+        if more:
+            names = ", ".join(map(repr, more[:8]))
+            notes.append(note("extra_columns", f"the {role} file's own columns {names} are not used", count=len(more)))
+        parts.append(other.select(main.columns))
+    if len(parts) == 1:
+        return main
+    return pl.concat([part.select(_alike(main, parts, name) for name in main.columns) for part in parts])
+
+
+def _alike(main: pl.DataFrame, parts: list[pl.DataFrame], name: str) -> pl.Expr:
+    kinds = {part.schema[name] for part in parts}
+    return pl.col(name) if len(kinds) == 1 else pl.col(name).cast(pl.String)
+
+
+def _notes(column: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was handled in one column, in words."""
+    name, found = column["name"], []
+    if column["missing_markers"]:
+        shown = ", ".join(f"{text!r} ({count:,})" for text, count in column["missing_markers"].items())
+        total = sum(column["missing_markers"].values())
+        found.append(note("missing_markers", f"{name!r}: read as missing: {shown}", name, total))
+    if column["mixed"]:
+        count, shown = column["mixed"]["count"], ", ".join(map(repr, column["mixed"]["examples"]))
+        text = f"{name!r}: {count:,} values are no {column['type']} and were read as missing, such as {shown}"
+        found.append(note("mixed", text, name, count))
+    if column["infinite"]:
+        text = f"{name!r}: {column['infinite']:,} infinite values were read as missing"
+        found.append(note("infinite", text, name, column["infinite"]))
+    if column["all_missing"]:
+        found.append(note("all_missing", f"{name!r} has no value at all", name))
+    if column["constant"]:
+        found.append(note("constant", f"{name!r} has one value in every row", name))
+    if column["type"] == "date":
+        found.append(note("date", f"{name!r} holds dates, read as {column['date_format']}", name))
+    if column["type"] == "text":
+        found.append(note("text", f"{name!r} holds free text", name))
+    if column["identifier"] and column["identifier"]["score"] >= 0.8:
+        found.append(note("identifier", f"{name!r} names rows: {column['identifier']['why']}", name))
+    return found

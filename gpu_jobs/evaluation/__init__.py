@@ -1,0 +1,1 @@
+"""Training code: metrics with intervals, baselines, importance, calibration, robustness and plots."""

@@ -1,0 +1,42 @@
+"""Figures of a regression: predicted against true, and residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .canvas import BLUE, GRID, ORANGE, Plot, sheet, short, spoken
+
+
+def number_plots(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
+    """Draw {"points": [[true, predicted] …], "histogram": {"edges", "counts"}} of a test result."""
+    return [*_against(folder, residuals, target), *_residuals(folder, residuals, target)]
+
+
+def _against(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
+    points = np.asarray(residuals["points"], float)
+    with sheet(folder, "predicted", "Predicted against true", (5.0, 4.4)) as (page, made):
+        ends = [float(points.min()), float(points.max())]
+        page.axes.plot(ends, ends, color=GRID, linestyle="--", linewidth=1.2, label="predicted = true")
+        page.axes.scatter(points[:, 0], points[:, 1], s=11, color=BLUE, alpha=0.45, linewidths=0, label="row")
+        page.axes.set(xlabel=f"true {short(target)}", ylabel=f"predicted {short(target)}")
+        page.axes.legend(loc="upper left")
+        if len(points) > 1 and points.std(axis=0).all():
+            together = float(np.corrcoef(points.T)[0, 1])
+            page.alt.append(f"{len(points)} rows; true and predicted correlate with {spoken(together)}.")
+    return made
+
+
+def _residuals(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
+    edges = np.asarray(residuals["histogram"]["edges"], float)
+    counts = np.asarray(residuals["histogram"]["counts"], float)
+    with sheet(folder, "residuals", "Residuals", (6.4, 3.2)) as (page, made):
+        page.axes.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=BLUE, alpha=0.75)
+        page.axes.axvline(0, color=ORANGE, linestyle="--", linewidth=1.4)
+        page.axes.set(xlabel=f"predicted - true {short(target)}", ylabel="rows")
+        middle = edges[:-1][counts.cumsum() >= counts.sum() / 2][0] if counts.sum() else 0.0
+        page.alt.append(f"Half of the residuals lie below about {spoken(float(middle))}.")
+    return made

@@ -1,0 +1,1 @@
+"""Training code: ONNX export and its parity proof."""

@@ -1,0 +1,1 @@
+"""Training code: network architectures and their builders."""

@@ -1,0 +1,1 @@
+"""Training code: the loop, optimiser, checkpoints, preflight measurements and the distributed group."""

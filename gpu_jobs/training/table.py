@@ -1,0 +1,107 @@
+"""The encoded table as tensors on one device: training and validation rows, never the test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data.batches import Batch, Batches, InMemoryBatches
+from ..data.table import Prepared
+from ..data.target import TargetScale
+
+Inputs = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to learn from and rows to stop by.
+
+    Attributes:
+        train: {"numbers": float32 (n, d), "categories": int64 (n, c)}, each only when it has columns.
+        target: int64 classes (n,), or the standardised float32 target.
+        validation: the same inputs of the validation rows (m, ...).
+        validation_target: their targets (m,).
+        classes: number of classes, 0 for regression.
+        scale: from the standardised target to the target's own units, None for classes.
+        continuous: how many leading columns of "numbers" are continuous.
+    """
+
+    train: Inputs
+    target: Tensor
+    validation: Inputs
+    validation_target: Tensor
+    classes: int
+    scale: TargetScale | None = None
+    continuous: int = 0
+
+    @classmethod
+    def of(cls, prepared: Prepared, classes: int, device: torch.device) -> Table:
+        """The training and validation rows of what `prepare` wrote; `classes` is 0 for regression."""
+        train, validation = prepared.splits["train"], prepared.splits["validation"]
+        if classes:
+            target = torch.from_numpy(prepared.target.astype(np.int64))
+            scale = None
+        else:
+            target = torch.from_numpy(prepared.scaled_target().astype(np.float32))
+            scale = TargetScale.of(prepared.preprocessing)
+        return cls(
+            _take(prepared, train, device),
+            target[torch.from_numpy(train)].to(device),
+            _take(prepared, validation, device),
+            target[torch.from_numpy(validation)].to(device),
+            classes,
+            scale,
+            prepared.continuous,
+        )
+
+    @property
+    def rows(self) -> int:
+        """Training rows."""
+        return len(self.target)
+
+    @property
+    def megabytes(self) -> float:
+        """Size of all tensors held, in MB."""
+        held = [*self.train.values(), *self.validation.values(), self.target, self.validation_target]
+        return sum(tensor.numel() * tensor.element_size() for tensor in held) / 1e6
+
+    def batches(self, batch: int, seed: int) -> InMemoryBatches:
+        """The training rows in batches; their order is a function of (seed, epoch) alone."""
+        return InMemoryBatches(self.train, self.target, batch, seed)
+
+    def to(self, device: torch.device) -> Table:
+        """The same table on another device."""
+        moved = {name: tensor.to(device) for name, tensor in self.train.items()}
+        held = {name: tensor.to(device) for name, tensor in self.validation.items()}
+        targets = self.target.to(device), self.validation_target.to(device)
+        return Table(moved, targets[0], held, targets[1], self.classes, self.scale, self.continuous)
+
+
+def _take(prepared: Prepared, rows: NDArray[np.int64], device: torch.device) -> Inputs:
+    found: Inputs = {}
+    for name, array in (("numbers", prepared.numbers), ("categories", prepared.categories)):
+        if array.shape[1]:
+            found[name] = torch.from_numpy(np.ascontiguousarray(array[rows])).to(device)
+    return found
+
+
+def shards(
+    batches: Batches, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1
+) -> Iterator[tuple[Batch, Tensor]]:
+    """The batches of one epoch from step `start` on, with the whole batch's targets beside each.
+
+    With several workers, rank r gets rows r, r + world, ... of every batch, so that all ranks together see
+    exactly the batch that one process would; a short last batch may leave a rank without rows.
+    """
+    for inputs, target in islice(batches.epoch(epoch), start, None):
+        if world == 1:
+            yield (inputs, target), target
+        else:
+            mine = {name: tensor[rank::world] for name, tensor in inputs.items()}
+            yield (mine, target[rank::world]), target

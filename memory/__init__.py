@@ -1,0 +1,1 @@
+"""Shared state in Redis: values, events, leases, the queue, checkpoints. No other package imports redis."""

@@ -1,0 +1,36 @@
+"""Facts of the machine a run is driven from: cores, memory, disk, accelerators. Read anew each time, never guessed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from gpu_jobs.backends.devices import find_devices
+
+
+def facts(workspace: Path) -> dict[str, Any]:
+    """Cores, memory and free disk in MB, accelerators, and versions, as plain data."""
+    return {
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "memory_mb": psutil.virtual_memory().total // 2**20,
+        "memory_free_mb": psutil.virtual_memory().available // 2**20,
+        "disk_free_mb": shutil.disk_usage(workspace).free // 2**20,
+        "gpus": [device.model_dump(mode="json") for device in find_devices()],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,73 @@
+"""Where a run stands: entering a phase, closing it with its gate, and the final state. It decides nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from phases import PHASES, Phase
+from phases.active_run import ActiveRun, now
+from phases.gates import Check, passed, refuse
+
+
+def fresh_phases() -> list[dict[str, Any]]:
+    """The phase list of a run that has not begun."""
+    return [
+        {"name": row.name, "status": "pending", "started_at": None, "finished_at": None, "seconds": None}
+        for row in PHASES
+    ]
+
+
+def _seconds(since: str, until: str) -> float:
+    return round((datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds(), 3)
+
+
+async def enter(active: ActiveRun, row: Phase, attempt: int) -> None:
+    """Mark the phase as running; a phase entered again (a replay, another attempt) keeps its first start."""
+    active.check()
+    state = dict(await active.get("state") or {})
+    phases = [dict(phase) for phase in state.get("phases") or fresh_phases()]
+    mine = phases[row.number - 1]
+    if mine["status"] == "running" and state.get("phase") == row.name and state.get("attempt") == attempt:
+        return
+    mine.update(status="running", started_at=mine["started_at"] or now(), finished_at=None, seconds=None)
+    await active.state(phase=row.name, attempt=attempt, phases=phases, state="running", reason=None, question=None)
+    await active.emit("phase_started", f"{row.name}:{attempt}", phase=row.name, attempt=attempt)
+
+
+async def leave(active: ActiveRun, row: Phase, attempt: int, checks: list[Check], **more: Any) -> None:
+    """Write `phaseN-complete`, tell the gate, and refuse to go on when a blocking check failed.
+
+    Raises:
+        GateRejected: a blocking check failed.
+    """
+    good = passed(checks)
+    state = dict(await active.get("state") or {})
+    phases = [dict(phase) for phase in state.get("phases") or fresh_phases()]
+    mine, finished = phases[row.number - 1], now()
+    mine.update(
+        status="passed" if good else "rejected",
+        finished_at=finished,
+        seconds=_seconds(mine["started_at"] or finished, finished),
+    )
+    gate = [check.model_dump(mode="json") for check in checks]
+    value = {
+        "status": "complete" if good else "rejected",
+        "gate": gate,
+        "attempt": attempt,
+        "started_at": mine["started_at"],
+        "finished_at": finished,
+        **more,
+    }
+    await active.put(row.complete_key, value, by=row.agents[0])
+    await active.state(phases=phases)
+    await active.emit("gate", f"{row.name}:{attempt}", phase=row.name, passed=good, gate=gate)
+    await active.emit(
+        "phase_finished",
+        f"{row.name}:{attempt}",
+        phase=row.name,
+        attempt=attempt,
+        status=mine["status"],
+        seconds=mine["seconds"],
+    )
+    refuse(row.name, checks)

@@ -1,0 +1,146 @@
+"""A tested attempt made public in the workspace: links, card, metadata, Dockerfile, guides, and the proof they hold."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from agents.decisions import DeploymentPlan
+from memory.measurement import Measurement
+from phases.active_run import ActiveRun, now
+from phases.gates import Check, fact
+from phases.workspace import link, read_json, sha256, write_text
+from templates import render
+from templates.deploy_sh.context import DeployShContext
+from templates.deployment_md.context import DeploymentMdContext
+from templates.dockerfile.context import DockerfileContext
+from templates.dockerignore.context import DockerignoreContext
+from templates.metadata.context import MetadataContext
+from templates.model_card.context import ModelCardContext
+from templates.report.context import Baseline
+from templates.requirements.context import RequirementsContext
+from templates.validation_py.context import ValidationPyContext
+
+MODEL_FILES = ("model.onnx", "preprocessing.json", "weights.safetensors")
+CONFIGS = ("architecture", "dataset")
+VERSIONS = ("torch", "onnx", "onnxruntime", "numpy", "scikit-learn")
+
+
+async def publish(active: ActiveRun, attempt: int, plan: DeploymentPlan) -> dict[str, Any]:
+    """Write everything of the published workspace; returns name, version, path and hash of the model."""
+    results = await active.in_thread(read_json, active.root / "reports" / "results.json")
+    files = await active.in_thread(_publish, active, attempt, plan, results)
+    model = active.root / "models" / "model.onnx"
+    return {"name": plan.name, "version": plan.version, "path": str(model), "sha256": files["model.onnx"]}
+
+
+def _publish(active: ActiveRun, attempt: int, plan: DeploymentPlan, results: dict[str, Any]) -> dict[str, str]:
+    root, folder = active.root, f"attempts/{attempt}"
+    for name in MODEL_FILES:
+        link(root, f"models/{name}", f"{folder}/models/{name}")
+    for name in CONFIGS:
+        link(root, f"configs/{name}.json", f"{folder}/configs/{name}.json")
+    link(root, "scripts/serve.py", f"{folder}/scripts/serve.py")
+    link(root, "scripts/rows", f"{folder}/scripts/rows")
+    files = {name: sha256(root / "models" / name) for name in MODEL_FILES}
+    dataset = read_json(root / folder / "configs" / "dataset.json")
+    _write_model_pages(active, attempt, plan, {"dataset": dataset, "files": files, **results})
+    _write_deployment(root, folder, plan, files)
+    return files
+
+
+def _write_model_pages(active: ActiveRun, attempt: int, plan: DeploymentPlan, known: dict[str, Any]) -> None:
+    root, dataset, test = active.root, known["dataset"], known["test"]
+    preprocessing = read_json(root / "models" / "preprocessing.json")
+    metrics = {name: Measurement.model_validate(value) for name, value in test["metrics"].items()}
+    shared = {
+        "name": plan.name, "version": plan.version, "run": active.id, "created": now(), "task": dataset["task"],
+        "target": dataset["target"], "positive": dataset.get("positive"), "metrics": metrics,
+    }  # fmt: skip
+    lineage = {"dataset_sha256": dataset["sha256"], "code_version": active.request.code_version, "attempt": attempt,
+               "recipe_of": active.request.from_run}  # fmt: skip
+    page = MetadataContext(
+        **shared, labels=dataset.get("labels"), fields=tuple(preprocessing["fields"]), example=preprocessing["example"],
+        files=known["files"], lineage=lineage, versions={name: metadata.version(name) for name in VERSIONS},
+    )  # fmt: skip
+    write_text(root / "models" / "model-metadata.json", render("metadata", page))
+    write_text(root / "models" / "MODEL_CARD.md", render("model_card", _card(active, attempt, shared, known)))
+
+
+def _card(active: ActiveRun, attempt: int, shared: dict[str, Any], known: dict[str, Any]) -> ModelCardContext:
+    dataset, test = known["dataset"], known["test"]
+    architecture = read_json(active.root / "attempts" / str(attempt) / "configs" / "architecture.json")
+    splits = read_json(active.root / "data" / "splits.json")
+    line = f"{architecture['depth']} layers of {architecture['width']}, {architecture['members']} members, ONNX"
+    baselines = [
+        Baseline(name=name, metrics={key: Measurement.model_validate(value) for key, value in found.items()},
+                 difference=Measurement.model_validate(test["versus"][name]["difference"]))
+        for name, found in test["baselines"].items()
+    ]  # fmt: skip
+    return ModelCardContext(
+        **shared, goal=active.request.goal, labels=tuple(dataset.get("labels") or ()), primary=test["metric"],
+        baselines=tuple(baselines), rows={name: len(splits[name]) for name in ("train", "validation", "test")},
+        split=dataset["split"]["method"], dataset_sha256=dataset["sha256"], source=Path(active.request.data).name,
+        features=tuple((one["name"], one["kind"]) for one in dataset["features"]),
+        dropped=tuple((one["name"], one["reason"]) for one in dataset["dropped"]), architecture=line,
+        limits=("Rows unlike the training rows: the model does not know that it does not know them.",
+                "Use on people: nobody has examined this model for fairness."),
+    )  # fmt: skip
+
+
+def _write_deployment(root: Path, folder: str, plan: DeploymentPlan, files: dict[str, str]) -> None:
+    base = {"name": plan.name, "version": plan.version, "run": root.name}
+    where = {"server": f"{folder}/scripts", "models": f"{folder}/models"}
+    stored = read_json(root / "tests" / "validation_rows.json")
+    guide = DeploymentMdContext(**base, example=stored["rows"][0], answer=stored["predictions"][0],
+                                files=tuple((f"models/{name}", value) for name, value in files.items()))  # fmt: skip
+    write_text(root / "Dockerfile", render("dockerfile", DockerfileContext(**base, **where)))
+    write_text(root / ".dockerignore", render("dockerignore", DockerignoreContext(**where)))
+    write_text(root / "requirements.txt", render("requirements", RequirementsContext()))
+    write_text(root / "docs" / "DEPLOYMENT.md", render("deployment_md", guide))
+    write_text(
+        root / "tests" / "validation.py", render("validation_py", ValidationPyContext(name=plan.name, run=root.name))
+    )
+    script = root / "scripts" / "deploy.sh"
+    write_text(script, render("deploy_sh", DeployShContext(name=plan.name, version=plan.version)))
+    script.chmod(0o755)
+
+
+def published_checks(root: Path, attempt: int, sealed: dict[str, str]) -> list[Check]:
+    """The published files are the attempt's to the byte, the generated ones parse, and no link leads nowhere."""
+    folder = root / "attempts" / str(attempt)
+    wrong = [name for name, value in sealed.items() if not (folder / name).exists() or sha256(folder / name) != value]
+    differing = [name for name in MODEL_FILES if sha256(root / "models" / name) != sealed[f"models/{name}"]]
+    broken = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_symlink() and not path.exists()]
+    unparsed = [problem for path in _generated(root) if (problem := _problem(path))]
+    return [
+        fact("attempt_unchanged", not wrong, why=", ".join(wrong) or f"{len(sealed)} files have their recorded hashes"),
+        fact("published_is_attempt", not differing, why=", ".join(differing) or "same SHA-256"),
+        fact("generated_files_parse", not unparsed, why="; ".join(unparsed) or "Python, JSON and shell"),
+        fact("links_hold", not broken, why=", ".join(broken) or "every link leads to a file"),
+    ]
+
+
+def _generated(root: Path) -> list[Path]:
+    scripts = [root / "scripts" / name for name in ("train.py", "serve.py", "deploy.sh", "backup-checkpoints.sh")]
+    documents = sorted((root / "configs").glob("*.json"))
+    return [*scripts, root / "tests" / "validation.py", root / "models" / "model-metadata.json", *documents]
+
+
+def _problem(path: Path) -> str | None:
+    """Why a generated file does not parse, or None."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".py":
+            ast.parse(text)
+        elif path.suffix == ".json":
+            json.loads(text)
+        elif path.suffix == ".sh":
+            subprocess.run(["bash", "-n", str(path)], check=True, capture_output=True)
+    except (OSError, ValueError, SyntaxError, subprocess.CalledProcessError) as error:
+        return f"{path.name}: {error}"
+    return None

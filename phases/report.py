@@ -1,0 +1,250 @@
+"""The run's report: what memory and the result files hold, put into the report's types and rendered twice.
+
+It computes no figure. A metric without provenance is refused by the context's types.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from memory.measurement import Measurement
+from phases import PHASES
+from phases.active_run import ActiveRun, now
+from phases.gates import shown
+from phases.workspace import read_json, write_text
+from templates import render
+from templates.report import context as report
+
+LIBRARIES = ("torch", "numpy", "polars", "scikit-learn", "onnx", "onnxruntime", "fastapi", "langgraph", "redis")
+
+
+async def write_report(active: ActiveRun, attempt: int) -> None:
+    """Render `reports/performance-report.{md,html}` from what is recorded, and write the key `report`.
+
+    Raises:
+        FileNotFoundError: the run has no test results (it ended before the test job).
+    """
+    results = await active.in_thread(read_json, active.root / "reports" / "results.json")
+    context = await _context(active, attempt, results)
+    paths = {}
+    for kind, ending in (("report.md", "md"), ("report.html", "html")):
+        path = active.root / "reports" / f"performance-report.{ending}"
+        await active.in_thread(write_text, path, render(kind, context))
+        paths[ending] = str(path)
+    await active.put("report", {"markdown": paths["md"], "html": paths["html"]}, by="ml-developer")
+
+
+async def _context(active: ActiveRun, attempt: int, results: dict[str, Any]) -> report.ReportContext:
+    test, evaluate = results["test"], results["evaluate"]
+    dataset, state = await active.get("dataset"), await active.get("state")
+    model, decisions = await active.get("model-view") or {}, await active.get("decisions") or []
+    checks = await _checks(active)
+    bad = [check for check in checks if check.verdict == "failed"]
+    return report.ReportContext(
+        name=model.get("name") or dataset["name"],
+        version=model.get("version") or "not deployed",
+        run=active.id,
+        created=now(),
+        goal=active.request.goal,
+        task=dataset["task"],
+        target=dataset["target"],
+        positive=dataset.get("positive"),
+        primary=test["metric"],
+        higher_is_better=test["higher_is_better"],
+        verdict="rejected" if bad else "passed",
+        reason="; ".join(check.name for check in bad),
+        checks=tuple(checks),
+        metrics=_measured(test["metrics"]),
+        train_metrics=_measured(test.get("train_metrics") or evaluate.get("train_metrics") or {}),
+        gap=_one(test.get("gap")),
+        serving=_measured(_serving(results["benchmark"])),
+        baselines=tuple(_baselines(test)),
+        importance=tuple(
+            report.Importance(column=row["column"], drop=_one(row["drop"])) for row in _important(evaluate)
+        ),
+        robustness=tuple(_robustness(test)),
+        per_class=tuple(report.ClassRow.model_validate(row) for row in test.get("per_class") or ()),
+        plots=tuple(await active.in_thread(_plots, active.root)),
+        recommendations=tuple(_recommendations(test, decisions)),
+        decisions=tuple(_decision(row) for row in decisions),
+        attempts=tuple(_attempts(await active.get("attempts") or [], attempt, decisions)),
+        data=tuple(_data(active, dataset)),
+        notes=tuple(_notes(active.root)),
+        environment=tuple(_environment(await active.get("environment") or {}, state)),
+        test_reads=test["test_reads"],
+    )
+
+
+def _one(found: Any) -> Any:
+    return None if found is None else Measurement.model_validate(found)
+
+
+def _measured(found: dict[str, Any]) -> dict[str, Measurement]:
+    return {name: Measurement.model_validate(value) for name, value in found.items()}
+
+
+def _serving(benchmark: dict[str, Any]) -> dict[str, Any]:
+    """The benchmark's figures; those of 32 rows a request under their own names."""
+    flat = {name: value for name, value in benchmark.items() if isinstance(value, dict) and "provenance" in value}
+    for name, value in (benchmark.get("batch32") or {}).items():
+        if isinstance(value, dict) and "provenance" in value and name in {"latency_p95_ms", "rows_per_second"}:
+            flat["batch32_p95_ms" if name == "latency_p95_ms" else name] = value
+    return flat
+
+
+async def _checks(active: ActiveRun) -> list[report.Check]:
+    found = []
+    for row in PHASES:
+        complete = await active.get(row.complete_key)
+        gate = (complete or {}).get("gate")
+        if gate is None and row.name == "validate":
+            gate = await active.get("gate-validate")
+        found += [_check(row.name, check) for check in gate or ()]
+    return found
+
+
+def _check(phase: str, check: dict[str, Any]) -> report.Check:
+    measured, threshold = check["measured"], check["threshold"]
+    is_number = isinstance(measured, dict)
+    return report.Check(
+        phase=phase,
+        name=check["name"],
+        measured=Measurement.model_validate(measured) if is_number else None,
+        said="" if is_number else shown(measured),
+        comparison=check["comparison"],
+        threshold=shown(threshold) if isinstance(threshold, bool) else threshold,
+        passed=check["passed"],
+        blocking=check["blocking"],
+    )
+
+
+def _baselines(test: dict[str, Any]) -> list[report.Baseline]:
+    versus = test.get("versus") or {}
+    return [
+        report.Baseline(
+            name=name, metrics=_measured(metrics), difference=_one((versus.get(name) or {}).get("difference"))
+        )
+        for name, metrics in test["baselines"].items()
+    ]
+
+
+def _important(evaluate: dict[str, Any]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = sorted(evaluate.get("importance") or [], key=lambda row: -row["drop"]["value"])
+    return rows[:20]
+
+
+def _robustness(test: dict[str, Any]) -> list[report.Fall]:
+    found = test.get("robustness") or {}
+    falls = []
+    for what, value in found.items():
+        if isinstance(value, dict) and "provenance" in value:
+            falls.append(report.Fall(what=what, drop=_one(value)))
+        elif isinstance(value, dict):
+            falls += [report.Fall(what=f"{what}: {name}", drop=_one(one)) for name, one in value.items() if _is(one)]
+        elif isinstance(value, list):
+            falls += [
+                report.Fall(what=f"{what}: {_label(row)}", drop=_one(row["drop"])) for row in value if "drop" in row
+            ]
+    return falls
+
+
+def _is(value: Any) -> bool:
+    return isinstance(value, dict) and "provenance" in value
+
+
+def _label(row: dict[str, Any]) -> str:
+    return str(row.get("column") or row.get("field") or row.get("level") or row.get("what") or "")
+
+
+def _plots(root: Path) -> list[report.Plot]:
+    result = root / "jobs" / "plots" / "result.json"
+    rows = read_json(result)["plots"] if result.exists() else []
+    found = []
+    for row in rows:
+        path = root / row["file"] if (root / row["file"]).exists() else root / "reports" / row["file"]
+        svg = path.read_text(encoding="utf-8")
+        found.append(report.Plot(file=path.name, title=row["title"], alt=row["alt"], svg=svg))
+    return found
+
+
+def _recommendations(test: dict[str, Any], decisions: list[dict[str, Any]]) -> list[str]:
+    told = []
+    for record in decisions:
+        told += [str(note) for note in record["value"].get("notes") or ()]
+        if record["type"] == "Diagnosis":
+            told.append(f"{record['key']}: {record['reason']}")
+    for name, versus in (test.get("versus") or {}).items():
+        interval = versus["difference"].get("interval")
+        if interval and interval[1] < 0:
+            title = report.BASELINES.get(name, name)
+            told.insert(0, f"On these rows {title} is better than the network: consider serving that instead.")
+    return told[:20]
+
+
+def _decision(record: dict[str, Any]) -> report.DecisionRow:
+    return report.DecisionRow(
+        agent=record["agent"],
+        type=f"{record['type']} ({record['key']})",
+        reason=record["reason"],
+        reasoner=record["reasoner"],
+        at=record["at"],
+        evidence=record["evidence"],
+    )
+
+
+def _attempts(attempts: list[dict[str, Any]], chosen: int, decisions: list[dict[str, Any]]) -> list[report.AttemptRow]:
+    diagnoses = {record["key"]: record["reason"] for record in decisions if record["type"] == "Diagnosis"}
+    rows = []
+    for one in attempts:
+        missed = [row["name"] for row in one["checks"] if row["blocking"] and not row["passed"]]
+        summary = "passed its check on the validation split" if one["passed"] else f"failed: {', '.join(missed)}"
+        rows.append(
+            report.AttemptRow(
+                number=one["attempt"],
+                chosen=one["attempt"] == chosen,
+                summary=summary,
+                metric=_one(one["score"]),
+                diagnosis=diagnoses.get(f"diagnosis-{one['attempt']}"),
+            )
+        )
+    return rows
+
+
+def _data(active: ActiveRun, dataset: dict[str, Any]) -> list[tuple[str, str]]:
+    facts = [("file", active.request.data), ("snapshot (SHA-256)", dataset["sha256"])]
+    for source in dataset.get("source") or ():
+        path = Path(source["path"])
+        changed = not path.exists() or path.stat().st_mtime_ns != source["mtime_ns"]
+        told = f"{source['rows']} rows, {source['bytes']} bytes"
+        facts.append(
+            (f"{source['role']} file", told + ("; it has changed since: the run used the snapshot" if changed else ""))
+        )
+    facts.append(("split", f"{dataset['split']['method']}, {dataset['split']['fractions']}"))
+    facts += [(f"left out: {row['name']}", row["reason"]) for row in dataset.get("dropped") or ()]
+    return facts
+
+
+def _notes(root: Path) -> list[report.Note]:
+    found = []
+    for job in ("snapshot", "profile", "prepare"):
+        path = root / "jobs" / job / "result.json"
+        for note in (read_json(path).get("notes") or ()) if path.exists() else ():
+            kept = (
+                {key: note.get(key) for key in ("message", "column", "count")}
+                if isinstance(note, dict)
+                else {"message": note}
+            )
+            found.append(report.Note.model_validate(kept))
+    return found
+
+
+def _environment(machine: dict[str, Any], state: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [(name, str(value)) for name, value in machine.items()]
+    for name in LIBRARIES:
+        try:
+            rows.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    return [*rows, ("workspace", str(state["workspace"]))]

@@ -1,0 +1,58 @@
+"""A run's sandbox: opened with back-off in setup, attached again by every later runner, asked for its round trip."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from gpu_jobs.dispatch import Jobs
+from memory.errors import BackendError
+from phases.active_run import ActiveRun
+from phases.backends import backend, label
+from phases.measure import measurement
+
+TRIES, FIRST_WAIT = 4, 0.2
+
+
+async def ensure_open(active: ActiveRun) -> float:
+    """Open the run's sandbox or attach to it, with exponential back-off; returns the seconds the last try took.
+
+    Raises:
+        BackendError: the backend did not answer in any of the tries.
+    """
+    if active.jobs is not None:
+        return 0.0
+    place, wait = backend(active.settings, active.request.backend), FIRST_WAIT
+    for attempt in range(1, TRIES + 1):
+        began = time.perf_counter()
+        try:
+            sandbox = await place.open(label(active.settings, active.id, active.root))
+            break
+        except (OSError, BackendError):
+            if attempt == TRIES:
+                raise
+            await asyncio.sleep(wait)
+            wait *= 2
+    active.jobs = Jobs(sandbox)
+    if await active.get("cluster-id") is None:
+        await active.put("cluster-id", f"local-{active.id}", by="neural-orchestrator")
+    return time.perf_counter() - began
+
+
+async def round_trip(active: ActiveRun, workers: int) -> list[dict[str, Any]]:
+    """The nodes that answered and how long an empty job takes there and back, in ms: one node per worker process."""
+    nodes = []
+    for rank in range(workers):
+        began = time.perf_counter()
+        await active.job("noop", {"seconds": 0}, name=f"round-trip-{rank}")
+        took = measurement(active, (time.perf_counter() - began) * 1000, "ms", job=f"round-trip-{rank}")
+        nodes.append(
+            {
+                "name": f"node-{rank}",
+                "role": "worker",
+                "backend": active.request.backend,
+                "round_trip_ms": took.model_dump(mode="json"),
+            }
+        )
+    return nodes

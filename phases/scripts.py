@@ -1,0 +1,64 @@
+"""The generated scripts of a run: training code and train.py, the attempt's server, backup and monitoring.
+
+Each is a rendered template or a verbatim copy; what it says comes from the run's request and configurations.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+from phases.workspace import copy_package, copy_training_code, read_json, write_json, write_text
+from templates import render
+from templates.backup_sh.context import BackupShContext
+from templates.monitoring.context import MonitoringContext
+from templates.requirements_train.context import RequirementsTrainContext
+from templates.serve.context import ServeContext
+from templates.train_py.context import TrainPyContext
+
+TRAINING = (
+    "torch",
+    "numpy",
+    "polars",
+    "scikit-learn",
+    "safetensors",
+    "onnx",
+    "onnxruntime",
+    "charset-normalizer",
+    "psutil",
+)
+PROGRAM = 0o755
+
+
+def write_training_scripts(root: Path, seed: int) -> None:
+    """`scripts/train.py` with the verbatim training code, and the versions it was run with."""
+    name = read_json(root / "attempts" / "1" / "configs" / "dataset.json")["name"]
+    copy_training_code(root / "scripts" / "training_code")
+    write_text(root / "scripts" / "train.py", render("train_py", TrainPyContext(name=name, run=root.name, seed=seed)))
+    versions = {package: metadata.version(package) for package in TRAINING}
+    text = render("requirements_train", RequirementsTrainContext(packages=versions))
+    write_text(root / "requirements-train.txt", text)
+
+
+def write_server(root: Path, attempt: int) -> None:
+    """`serve.py` and the code that turns rows into arrays, into the attempt."""
+    folder = root / "attempts" / str(attempt) / "scripts"
+    name = read_json(root / "attempts" / str(attempt) / "configs" / "dataset.json")["name"]
+    copy_package("gpu_jobs.data.rows", folder / "rows")
+    write_text(folder / "serve.py", render("serve", ServeContext(name=name, version="0.0.0", run=root.name)))
+
+
+def write_backup_script(root: Path) -> None:
+    """`scripts/backup-checkpoints.sh`."""
+    path = root / "scripts" / "backup-checkpoints.sh"
+    write_text(path, render("backup_sh", BackupShContext(run=root.name)))
+    path.chmod(PROGRAM)
+
+
+def write_monitoring(root: Path, name: str, metric: str, higher_is_better: bool) -> dict[str, object]:
+    """`configs/monitoring.json` and `monitoring/` for Prometheus; returns the document."""
+    context = MonitoringContext(name=name, run=root.name, metric=metric, higher_is_better=higher_is_better)
+    write_json(root / "configs" / "monitoring.json", context.document)
+    write_text(root / "monitoring" / "prometheus.yml", render("monitoring.prometheus.yml", context))
+    write_text(root / "monitoring" / "rules.yml", render("monitoring.rules.yml", context))
+    return context.document

@@ -1,0 +1,237 @@
+"""The runs service: start, read, steer, answer and remove runs. It enqueues and reads; a runner does the work."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.metrics import nearest
+from memory.errors import InputError, RunError
+from memory.store import Memory, new_run_id
+from phases.active_run import now
+from phases.progress import fresh_phases
+from phases.request import RunRequest
+from phases.services.view import build_view
+from phases.views import RunView
+from phases.workspace import point_latest
+
+Ensure = Callable[[], None]
+
+
+def workspace_id(folder: str | Path) -> str:
+    """Stable id of a workspace: 12 hex digits of the SHA-256 of its real path."""
+    return hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:12]
+
+
+class Runs:
+    """Runs of one workspace; `ensure` makes sure that a runner is alive (a lock is looked at, nothing more)."""
+
+    def __init__(self, memory: Memory, workspace: str, ensure: Ensure) -> None:
+        self.memory, self.workspace, self.ensure = memory, str(Path(workspace).resolve()), ensure
+
+    async def start(self, request: RunRequest) -> RunView:
+        """Check the request, make the run's folder, write its state and enqueue it; answers at once.
+
+        Raises:
+            InputError: a file that is not there, a workspace that cannot be written, a recipe that does not exist.
+            UsageError: flags that contradict each other.
+        """
+        request.check()
+        if request.from_run is not None:
+            request = request.model_copy(update={"from_run": await self.resolve(request.from_run)})
+        run = new_run_id()
+        folder = Path(request.workspace) / "neural" / run
+        try:
+            folder.mkdir(parents=True)
+            point_latest(Path(request.workspace), run)
+        except OSError as error:
+            raise InputError(
+                f"the workspace {request.workspace!r} cannot be written: {error.strerror}",
+                code="input.workspace",
+                field="workspace",
+                fix="run in a folder of your own",
+            ) from error
+        state = {
+            "state": "queued",
+            "phase": None,
+            "attempt": 0,
+            "reason": None,
+            "phases": fresh_phases(),
+            "question": None,
+            "error": None,
+            "workspace": str(folder),
+            "created_at": now(),
+            "updated_at": now(),
+            "controls_after": "0",
+        }
+        await self.memory.put(run, "state", state, by=request.door, write_id=f"{run}-created")
+        await self.memory.enqueue(run, request.model_dump(mode="json"), workspace_id(request.workspace))
+        self.ensure()
+        return await self.get(run)
+
+    async def resolve(self, run: str) -> str:
+        """The full id of `latest`, an id, or a unique prefix of one.
+
+        Raises:
+            InputError: none or several runs match, with the nearest ids.
+        """
+        mine = await self.memory.runs(workspace_id(self.workspace))
+        if run == "latest":
+            if not mine:
+                raise InputError(
+                    "there is no run in this workspace yet",
+                    code="input.no_such_run",
+                    field="run",
+                    fix="start one: neuroloom run data.csv --target column",
+                )
+            return mine[0]
+        everywhere = [*mine, *(other for other in await self.memory.runs() if other not in mine)]
+        if run in everywhere:
+            return run
+        found = [
+            one for one in everywhere if one.startswith(run) or one.startswith(f"r-{run}") or one.endswith(f"-{run}")
+        ]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InputError(
+                f"{run!r} fits {len(found)} runs: {', '.join(found[:5])}",
+                code="input.ambiguous_run",
+                field="run",
+                fix="give more of the id",
+            )
+        raise InputError(
+            f"no run {run!r}{nearest(run, everywhere)}",
+            code="input.no_such_run",
+            field="run",
+            fix="list them: neuroloom runs",
+        )
+
+    async def get(self, run: str) -> RunView:
+        """The run as it is now; a live one also makes sure that a runner is there."""
+        view = await build_view(self.memory, await self.resolve(run))
+        if view.status in {"queued", "running"}:
+            self.ensure()
+        return view
+
+    async def list(self, limit: int = 20) -> Sequence[RunView]:
+        """The workspace's runs, newest first."""
+        ids = await self.memory.runs(workspace_id(self.workspace), limit=limit)
+        return [await build_view(self.memory, run) for run in ids]
+
+    async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
+        """Events after a stream position, each with its own position."""
+        return await self.memory.events(await self.resolve(run), after, block_ms=block_ms)
+
+    async def logs(self, run: str) -> Sequence[tuple[str, str]]:
+        """`(job, text)` of every job of the run, in the order they were started."""
+        folder = Path((await self.get(run)).workspace) / "jobs"
+        found = sorted(folder.glob("*/log"), key=lambda path: (path.parent / "job.json").stat().st_mtime_ns)
+        return [(path.parent.name, path.read_text(encoding="utf-8", errors="replace")) for path in found]
+
+    async def cancel(self, run: str, at_once: bool = False) -> RunView:
+        """Ask for the run's end; a waiting or queued one is taken by a runner and ended there."""
+        run = await self.resolve(run)
+        view = await build_view(self.memory, run)
+        if view.ended:
+            return view
+        command = {"do": "cancel", "at_once": at_once}
+        await self.memory.control(run, command, command_id=uuid.uuid4().hex)
+        if view.status == "waiting":
+            await self._wake(run, {"state": "queued", "question": None})
+        self.ensure()
+        return await self.get(run)
+
+    async def resume(self, run: str) -> RunView:
+        """Enqueue a failed or cancelled run again; it goes on from its last checkpoint.
+
+        Raises:
+            RunError: the run has nothing to go on with.
+        """
+        run = await self.resolve(run)
+        view = await build_view(self.memory, run)
+        if view.status in {"queued", "running"}:
+            self.ensure()
+            return view
+        if view.status == "waiting":
+            raise RunError(f"run {run!r} waits for an answer", code="run.waiting", fix=f"neuroloom approve {run}")
+        if view.status not in {"failed", "cancelled"}:
+            raise RunError(
+                f"run {run!r} is {view.status}: there is nothing to resume",
+                code="run.ended",
+                fix=f"start anew with its recipe: neuroloom run DATA --from {run}",
+            )
+        controls = await self.memory.controls(run)
+        state = await self.memory.get(run, "state")
+        phases = [dict(phase) for phase in (state.value if state else {}).get("phases", [])]
+        for phase in phases:
+            if phase["status"] in {"skipped", "failed", "rejected"}:
+                phase.update(status="pending", finished_at=None, seconds=None)
+        after = controls[-1][0] if controls else "0"
+        await self._wake(
+            run, {"state": "queued", "error": None, "phases": phases, "controls_after": after, "restart": True}
+        )
+        return await self.get(run)
+
+    async def answer(self, run: str, question: str, answer: dict[str, Any], door: str) -> RunView:
+        """Answer the question with that id and enqueue the run again; a second answer to it changes nothing.
+
+        Raises:
+            RunError: the run waits for no such question.
+        """
+        run = await self.resolve(run)
+        state = await self.memory.get(run, "state")
+        asked = (state.value if state else {}).get("question") or {}
+        if asked.get("id") != question:
+            raise RunError(
+                f"run {run!r} does not wait for question {question!r}",
+                code="run.no_question",
+                field="question",
+                fix=f"see: neuroloom show {run}",
+            )
+        value = {"id": question, "value": answer, "door": door, "at": now()}
+        await self.memory.put(run, "answer", value, by=door, write_id=f"answer:{question}")
+        await self._wake(run, {"state": "queued", "question": None, "reason": None})
+        return await self.get(run)
+
+    async def remove(self, run: str) -> None:
+        """Delete an ended run: its memory and its folder.
+
+        Raises:
+            RunError: it is still going, or a deployment serves it.
+        """
+        run = await self.resolve(run)
+        view = await build_view(self.memory, run)
+        if not view.ended:
+            raise RunError(f"run {run!r} is {view.status}", code="run.alive", fix=f"neuroloom cancel {run}")
+        folder = Path(view.workspace)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        await self.memory.delete_run(run, workspace_id(folder.parent.parent))
+
+    async def report_path(self, run: str) -> Path:
+        """The HTML report.
+
+        Raises:
+            InputError: the run has none yet.
+        """
+        view = await self.get(run)
+        if view.report is None:
+            raise InputError(
+                f"run {view.run_id!r} has no report yet: it is {view.status}",
+                code="input.no_report",
+                field="run",
+                fix=f"neuroloom watch {view.run_id}",
+            )
+        return Path(view.report).with_suffix(".html")
+
+    async def _wake(self, run: str, changes: dict[str, Any]) -> None:
+        state = await self.memory.get(run, "state")
+        value = {**(state.value if state else {}), **changes, "updated_at": now()}
+        await self.memory.put(run, "state", value, by="door", expected=state.version if state else None)
+        await self.memory.requeue(run)
+        self.ensure()

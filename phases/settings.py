@@ -1,0 +1,44 @@
+"""Settings of the runner and of what needs a person. They are handed down by the composition root."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from memory.store import MemorySettings
+
+
+def _half_the_cores() -> int:
+    return max(1, (os.cpu_count() or 2) // 2)
+
+
+class Policy(BaseModel):
+    """What needs a person (DESIGN §7): a deployment as a local process is free, everything else asks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ask_before_deploy: bool = Field(default=False, description="ask a person before a deployment on this machine")
+    doors: tuple[str, ...] = Field(default=("cli",), description="doors whose answers count")
+    yes_counts: bool = Field(default=True, description="--yes answers what the policy would ask")
+
+
+class RunnerSettings(BaseModel):
+    """How a runner works: where its state is, how many runs at once, when it leaves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(description="state folder of this user")
+    memory: MemorySettings
+    policy: Policy = Policy()
+    runs_at_once: int = Field(
+        default_factory=_half_the_cores, ge=1, le=64, description="runs one runner drives at a time"
+    )
+    idle_seconds: float = Field(default=300.0, gt=0, description="a runner without work leaves after this long")
+    job_memory_mb: int | None = Field(
+        default=None, ge=256, description="memory limit of one job; default: most of the machine"
+    )
+    job_hours: float = Field(default=24.0, gt=0, description="deadline of one job in hours")
+    python: str = sys.executable

@@ -1,0 +1,1 @@
+"""The checkpoint backup script's template and context."""

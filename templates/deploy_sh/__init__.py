@@ -1,0 +1,1 @@
+"""The deployment script's template and context."""

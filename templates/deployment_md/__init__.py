@@ -1,0 +1,1 @@
+"""The deployment guide's template and context."""

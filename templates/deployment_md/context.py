@@ -1,0 +1,40 @@
+"""What the deployment guide tells."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from ..frozen import Frozen
+
+
+class DeploymentMdContext(Frozen):
+    """`example` is one real row; `files` are (path, SHA-256) pairs; `url` is the running deployment's, if any."""
+
+    name: str
+    version: str
+    run: str
+    port: int = 8000
+    url: str | None = None
+    example: dict[str, Any]
+    answer: dict[str, Any] | None = None
+    files: tuple[tuple[str, str], ...]
+    previous: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the examples point."""
+        return self.url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def curl(self) -> str:
+        """A request that works when pasted."""
+        body = shlex.quote(json.dumps(self.example, ensure_ascii=False))
+        address = shlex.quote(self.address + "/predict")
+        return f"curl -s {address} \\\n  -H 'content-type: application/json' \\\n  -d {body}"
+
+    @property
+    def answered(self) -> str:
+        """The answer to it, indented."""
+        return json.dumps(self.answer, indent=2, ensure_ascii=False)

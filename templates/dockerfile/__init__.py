@@ -1,0 +1,1 @@
+"""The generated image's template and context."""

@@ -1,0 +1,1 @@
+"""What of the workspace an image build may see."""

@@ -1,0 +1,42 @@
+"""What a model card says. Metrics are measurements; a bare float does not validate."""
+
+from __future__ import annotations
+
+from memory.measurement import Measurement
+
+from ..frozen import Frozen
+from ..report.context import Baseline
+
+
+class ModelCardContext(Frozen):
+    """The model in one page, for whoever has to decide whether to use it.
+
+    Attributes:
+        rows: rows of each split, in order.
+        features: (column, kind) pairs the model reads; `dropped`: (column, reason).
+        limits: sentences about where it should not be trusted.
+        architecture: one line.
+    """
+
+    name: str
+    version: str
+    run: str
+    created: str
+    goal: str | None = None
+    task: str
+    target: str
+    positive: str | None = None
+    labels: tuple[str, ...] = ()
+    primary: str
+    metrics: dict[str, Measurement]
+    baselines: tuple[Baseline, ...] = ()
+    rows: dict[str, int]
+    split: str
+    dataset_sha256: str
+    source: str
+    features: tuple[tuple[str, str], ...]
+    dropped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    architecture: str
+    rejected: str | None = None

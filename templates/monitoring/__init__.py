@@ -1,0 +1,1 @@
+"""Prometheus rules, scrape configuration and the monitoring document of a run."""

@@ -1,0 +1,178 @@
+"""One quoting filter per grammar a template writes. It quotes values and knows nothing of the artefacts.
+
+Every filter returns `Quoted`; the renderer refuses an expression that is anything else (or an integer), so a
+value that nobody quoted cannot reach a generated file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$])")
+_MARKDOWN_START = re.compile(r"^([-+#=:]|\d+[.)](?=\s))")
+
+
+class Quoted(str):
+    """Text that is already safe in the grammar it was quoted for."""
+
+    __slots__ = ()
+
+
+def python(value: object) -> Quoted:
+    """A Python literal, strings in double quotes; lists and dicts one level per line when they are long."""
+    return Quoted(_python(value, 0))
+
+
+def _python(value: object, depth: int) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=not _printable(value))
+    if isinstance(value, Mapping):
+        items = [f"{_python(k, depth + 1)}: {_python(v, depth + 1)}" for k, v in value.items()]
+        return _bracket(items, "{", "}", depth)
+    if isinstance(value, Sequence):
+        return _bracket([_python(item, depth + 1) for item in value], "[", "]", depth)
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    raise TypeError(f"cannot write {type(value).__name__} as a Python literal: {value!r}")
+
+
+def _bracket(items: list[str], left: str, right: str, depth: int) -> str:
+    flat = left + ", ".join(items) + right
+    if len(flat) + 4 * depth <= 80 and "\n" not in flat:
+        return flat
+    inner = "".join(f"{'    ' * (depth + 1)}{item},\n" for item in items)
+    return f"{left}\n{inner}{'    ' * depth}{right}"
+
+
+def _printable(text: str) -> bool:
+    return not _CONTROL.search(text)
+
+
+def json_text(value: object) -> Quoted:
+    """JSON with two spaces of indent; never NaN or Infinity, which JSON does not have."""
+    return Quoted(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def json_in_html(value: object) -> Quoted:
+    """JSON for a `<script type="application/json">` block: no `<`, so nothing inside can end the block."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return Quoted(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+
+
+def shell(value: object) -> Quoted:
+    """One word of a POSIX shell command. A NUL byte, which no shell word can hold, is refused."""
+    text = str(value)
+    if "\0" in text:
+        raise ValueError(f"a shell word cannot hold a NUL byte: {text!r}")
+    return Quoted(shlex.quote(text))
+
+
+def yaml(value: object) -> Quoted:
+    """A YAML flow scalar, list or map: JSON with what YAML 1.1 readers trip over escaped."""
+    return Quoted(json.dumps(value, ensure_ascii=True, allow_nan=False))
+
+
+def dockerfile(value: object) -> Quoted:
+    r"""A double-quoted word of ENV, LABEL or ARG: `\`, `"`, `$` escaped, line breaks refused."""
+    text = str(value)
+    if _CONTROL.search(text) or "\n" in text or "\t" in text:
+        raise ValueError(f"a Dockerfile word cannot hold control characters or line breaks: {text!r}")
+    return Quoted('"' + re.sub(r'([\\"$])', r"\\\1", text) + '"')
+
+
+def dockerfile_word(value: object) -> Quoted:
+    """An image reference: nothing but what one may hold."""
+    return _only(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*", value, "an image reference")
+
+
+def dockerfile_copy(paths: Sequence[str]) -> Quoted:
+    """The JSON form of COPY: sources, then the destination. Paths stay inside the build context."""
+    for path in paths:
+        if path.startswith("/") or ".." in path.split("/") or not _printable(path) or set(path) & set("*?[$\\"):
+            raise ValueError(f"not a plain path inside the build context: {path!r}")
+    return Quoted(json.dumps(list(paths)))
+
+
+def ignore_path(value: object) -> Quoted:
+    """A folder in a .dockerignore line."""
+    return _only(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", value, "a plain folder")
+
+
+def requirement(value: object) -> Quoted:
+    """One `name==version` line."""
+    return _only(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!_-]*", value, "an exact requirement")
+
+
+def _only(pattern: str, value: object, what: str) -> Quoted:
+    if not re.fullmatch(pattern, str(value)):
+        raise ValueError(f"{value!r} is not {what}")
+    return Quoted(value)
+
+
+def markdown(value: object) -> Quoted:
+    """Plain text inside Markdown, also inside a table cell: one line, nothing of it is markup or HTML."""
+    text = " ".join(_CONTROL.sub(" ", str(value)).split())
+    text = _MARKDOWN.sub(r"\\\1", escape(text, quote=False))
+    text = _MARKDOWN_START.sub(lambda m: m.group()[:-1] + f"\\{m.group()[-1]}", text)
+    return Quoted(
+        re.sub(r"(?i:\bhttps?:|\bwww\.)|@", lambda m: f"{m.group()[:-1]}&#{ord(m.group()[-1])};", text)
+    )
+
+
+def markdown_code(value: object) -> Quoted:
+    """Inline code: fenced by more backticks than it holds, `|` escaped for table cells, one line."""
+    text = " ".join(_CONTROL.sub(" ", str(value)).split()) or " "
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence, pad = "`" * (longest + 1), " " if longest else ""
+    return Quoted(f"{fence}{pad}{text}{pad}{fence}".replace("|", r"\|"))
+
+
+def markdown_fenced(value: object, language: str) -> Quoted:
+    """A code block, fenced by more backticks than any line of it starts with."""
+    text = str(value).strip("\n")
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return Quoted(f"{fence}{language}\n{text}\n{fence}")
+
+
+def markdown_file(value: object) -> Quoted:
+    """A relative file name as a Markdown link's target."""
+    return Quoted(quote(str(value)))
+
+
+def html(value: object) -> Quoted:
+    """Text or an attribute's value in HTML: `&<>"'` escaped, control characters replaced."""
+    return Quoted(escape(_CONTROL.sub("\ufffd", str(value)), quote=True))
+
+
+def line(value: object) -> Quoted:
+    """Text inside a comment or docstring: one line, printable ASCII, no quotes, backslashes or `#` tricks."""
+    text = " ".join(str(value).split()).encode("ascii", "replace").decode()
+    return Quoted(re.sub(r"[^ -~]|[\\\"'`$]", "?", text))
+
+
+FILTERS: dict[str, Any] = {
+    "py": python,
+    "json": json_text,
+    "json_in_html": json_in_html,
+    "sh": shell,
+    "yaml": yaml,
+    "dockerfile": dockerfile,
+    "dockerfile_word": dockerfile_word,
+    "dockerfile_copy": dockerfile_copy,
+    "ignore_path": ignore_path,
+    "requirement": requirement,
+    "md": markdown,
+    "mdcode": markdown_code,
+    "mdfile": markdown_file,
+    "fenced": markdown_fenced,
+    "html": html,
+    "line": line,
+}

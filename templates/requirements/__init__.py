@@ -1,0 +1,1 @@
+"""The hashed requirements of the generated server."""

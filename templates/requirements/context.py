@@ -1,0 +1,9 @@
+"""The serving requirements take nothing from a run: they are locked with Neuroloom."""
+
+from __future__ import annotations
+
+from ..frozen import Frozen
+
+
+class RequirementsContext(Frozen):
+    """Nothing."""

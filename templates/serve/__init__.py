@@ -1,0 +1,1 @@
+"""The generated server's template and context."""

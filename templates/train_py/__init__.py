@@ -1,0 +1,1 @@
+"""The generated training script's template and context."""

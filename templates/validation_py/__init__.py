@@ -1,0 +1,1 @@
+"""The generated validation script's template and context."""

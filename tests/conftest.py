@@ -1,0 +1,53 @@
+"""Shared test set-up: system tools a test needs, and the list of tests that were not run for want of one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("REQUIRE") == "all"
+NOT_RUN = pytest.StashKey[list[str]]()
+
+
+def _available(tool: str) -> bool:
+    if tool == "cuda":
+        return importlib.util.find_spec("torch") is not None and Path("/dev/nvidia0").exists()
+    return shutil.which(tool) is not None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[NOT_RUN] = []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests whose system tool is absent; with REQUIRE=all they stay, and fail in `_needed_tools`."""
+    kept = []
+    for item in items:
+        absent = [tool for mark in item.iter_markers("needs") for tool in mark.args if not _available(tool)]
+        if item.get_closest_marker("gpu") and not _available("cuda"):
+            config.stash[NOT_RUN].append(f"{item.nodeid}: needs a GPU")
+        elif absent and not REQUIRE_ALL:
+            config.stash[NOT_RUN].append(f"{item.nodeid}: needs {', '.join(absent)}")
+        else:
+            kept.append(item)
+    items[:] = kept
+
+
+@pytest.fixture(autouse=True)
+def _needed_tools(request: pytest.FixtureRequest) -> Iterator[None]:
+    absent = [t for mark in request.node.iter_markers("needs") for t in mark.args if not _available(t)]
+    if absent:
+        pytest.fail(f"REQUIRE=all and these tools are absent: {', '.join(absent)}")
+    yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[NOT_RUN]:
+        terminalreporter.section("not run: a tool is absent")
+        for line in config.stash[NOT_RUN]:
+            terminalreporter.write_line(line)
