@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -95,12 +94,21 @@ class NotesService(Protocol):
         """Every key that has a value."""
 
 
-@dataclass(frozen=True)
-class Services:
-    """What a door gets: one object per noun, on one open memory."""
+class Services(Protocol):
+    """What a door gets: one object per noun, on one open memory. Each is loaded when it is first asked for."""
 
-    runs: RunsService
-    deployments: DeploymentsService
-    models: ModelsService
-    notes: NotesService
-    memory: Any = None
+    @property
+    def runs(self) -> RunsService:
+        """Start, read and steer runs."""
+
+    @property
+    def deployments(self) -> DeploymentsService:
+        """What is served."""
+
+    @property
+    def models(self) -> ModelsService:
+        """Predict and retrain."""
+
+    @property
+    def notes(self) -> NotesService:
+        """Shared memory, as people read and write it."""

@@ -7,34 +7,70 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.services import Services
 from app.settings import Settings
 
-RUNNER_MODULE = "app.runner"
-STOP_SECONDS = 15.0
-
-
-@asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """The services of this folder's workspace, on an open memory (the embedded Redis is started when it is dead).
-
-    Raises:
-        RedisAway: Redis does not answer, within a second.
-    """
-    from memory.store import open_memory
+if TYPE_CHECKING:
+    from app.services import Services
+    from memory.store import Memory
     from phases.services.deployments import Deployments
     from phases.services.models import Models
     from phases.services.notes import Notes
     from phases.services.runs import Runs
 
+RUNNER_MODULE = "app.runner"
+STOP_SECONDS = 15.0
+
+
+class OpenServices:
+    """The services of this folder's workspace; a command pays only for the ones that it uses."""
+
+    def __init__(self, settings: Settings, memory: Memory) -> None:
+        self.settings, self.memory = settings, memory
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Start, read and steer runs."""
+        from phases.services.runs import Runs
+
+        return Runs(self.memory, str(Path.cwd()), lambda: ensure_runner(self.settings))
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """What is served."""
+        from phases.services.deployments import Deployments
+
+        return Deployments(self.memory, self.runs, self.settings.home)
+
+    @cached_property
+    def models(self) -> Models:
+        """Predict and retrain."""
+        from phases.services.models import Models
+
+        return Models(self.memory, self.runs, self.deployments, self.settings.runner)
+
+    @cached_property
+    def notes(self) -> Notes:
+        """Shared memory, as people read and write it."""
+        from phases.services.notes import Notes
+
+        return Notes(self.memory, self.runs)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """The services, on an open memory (the embedded Redis is started when it is dead).
+
+    Raises:
+        RedisAway: Redis does not answer, within a second.
+    """
+    from memory.store import open_memory
+
     async with open_memory(settings.memory, "door") as memory:
-        runs = Runs(memory, str(Path.cwd()), lambda: ensure_runner(settings))
-        deployments = Deployments(memory, runs, settings.home)
-        models = Models(memory, runs, deployments, settings.runner)
-        yield Services(runs, deployments, models, Notes(memory, runs), memory)
+        yield OpenServices(settings, memory)
 
 
 def runner_settings_file(settings: Settings) -> Path:
@@ -95,6 +131,8 @@ def _stop_runner(settings: Settings) -> dict[str, Any]:
 
 
 async def _stop_supervisor(settings: Settings) -> dict[str, Any]:
+    if not (settings.home / "supervisor.sock").exists():
+        return {"stopped": False, "detail": "none ran"}
     from phases.supervisor.client import shut_down
 
     names = await shut_down(settings.home)

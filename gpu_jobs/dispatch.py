@@ -23,6 +23,7 @@ OnEvent = Callable[[int, dict[str, Any]], Awaitable[None]]
 SHORTEST, LONGEST = 0.005, 0.1  # seconds between two looks
 HOST_PAUSE = 1.0  # seconds between two looks at the host while a job runs
 MOST_STARTS = 5
+MOST_KILLED_STARTS = 20  # of the host, one after another
 
 
 class HostSettings(BaseModel):
@@ -55,6 +56,7 @@ class Jobs:
         self._sandbox = sandbox
         self._host = host or HostSettings()
         self._starting = asyncio.Lock()
+        self._killed_starts = 0
 
     async def run(
         self, spec: JobSpec, on_event: OnEvent | None = None, *, offset: int = 0, restart: bool = False
@@ -155,9 +157,10 @@ class Jobs:
             argv += ["--tasks", host.tasks] if host.tasks else []
             argv += ["--cgroup", host.cgroup] if host.cgroup else []
             done = await self._sandbox.run(Command(argv=tuple(argv), timeout=60))
-            if done.code != 0:
+            self._killed_starts = self._killed_starts + 1 if done.code < 0 else 0
+            if done.code > 0 or self._killed_starts > MOST_KILLED_STARTS:
                 told = done.stderr.decode(errors="replace").strip()[-500:]
-                raise BackendError(f"the job host did not start: {told}", code="backend.host")
+                raise BackendError(f"the job host did not start (code {done.code}): {told}", code="backend.host")
 
 
 class _Look:

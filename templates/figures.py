@@ -108,9 +108,7 @@ def figure_html(measurement: object, sources: Sources) -> Quoted:
         interval = f' <span class="interval">{low} to {high}</span>'
     origin = m.provenance
     where = f"on {origin.rows} {origin.split} rows, " if origin.split and origin.rows else ""
-    title = (
-        f"{m.value!r} {m.unit}; measured {where}by job {origin.job} at {origin.at}, load {origin.load:.2f}"
-    )
+    title = f"{m.value!r} {m.unit}; measured {where}by job {origin.job} at {origin.at}, load {origin.load:.2f}"
     value = f'<data class="figure" value="{m.value!r}" title="{html(title)}">{html(written(m.value, m.unit))}</data>'
     reference = f'<a class="ref" href="#source-{number}" aria-label="source {number}">{number}</a>'
     return Quoted(f"{value}{reference}{interval}")

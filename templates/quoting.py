@@ -121,9 +121,7 @@ def markdown(value: object) -> Quoted:
     text = " ".join(_CONTROL.sub(" ", str(value)).split())
     text = _MARKDOWN.sub(r"\\\1", escape(text, quote=False))
     text = _MARKDOWN_START.sub(lambda m: m.group()[:-1] + f"\\{m.group()[-1]}", text)
-    return Quoted(
-        re.sub(r"(?i:\bhttps?:|\bwww\.)|@", lambda m: f"{m.group()[:-1]}&#{ord(m.group()[-1])};", text)
-    )
+    return Quoted(re.sub(r"(?i:\bhttps?:|\bwww\.)|@", lambda m: f"{m.group()[:-1]}&#{ord(m.group()[-1])};", text))
 
 
 def markdown_code(value: object) -> Quoted:

@@ -65,6 +65,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        comment_start_string="{##",  # `{#` is a length in shell and a rule in CSS
+        comment_end_string="##}",
     )
     environment.filters.update({**FILTERS, **FIGURES, **REPORT})
     return environment

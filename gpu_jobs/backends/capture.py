@@ -45,17 +45,18 @@ async def run_captured(command: Command, cwd: Path, env: dict[str, str], timeout
         code = NO_PROGRAM if isinstance(problem, FileNotFoundError) else NOT_EXECUTABLE
         told = f"{command.argv[0]}: {problem.strerror}\n".encode()
         return Finished(code=code, stdout=b"", stderr=told, seconds=time.monotonic() - begin)
-    timed_out = False
+    timed_out = clean = False
     out, err = _Kept(), _Kept()
     everything = asyncio.gather(_feed(process, command.stdin), out.take(process.stdout), err.take(process.stderr))
     try:
         async with asyncio.timeout(timeout):
             await everything
             await process.wait()
+            clean = True
     except TimeoutError:
         timed_out = True
     finally:
-        if process.returncode is None:
+        if not clean:  # cancelled, too late, or something it left keeps its output open
             await asyncio.shield(_kill(process, mark))
     return Finished(
         code=process.returncode if process.returncode is not None else -9,
@@ -97,7 +98,8 @@ async def _kill(process: Process, mark: str) -> None:
     """Everything in its session, below it, or started with its mark, until none is left."""
 
     def members() -> list[int]:
-        found = {*processes.tree(process.pid), *processes.marked(RUN_MARK, mark)}
+        below = processes.tree(process.pid) if process.returncode is None else []  # else the pid is another's
+        found = {*below, *processes.marked(RUN_MARK, mark)}
         return [pid for pid in sorted(found) if processes.start_ticks(pid) is not None]
 
     for _ in range(200):

@@ -6,8 +6,12 @@ import re
 from typing import Any
 
 _STRONG = re.compile(r"^(target|label|labels|class|y|outcome|churn|churned|is_churn|default|survived)$", re.IGNORECASE)
-_WEAK = re.compile(r"target|label|class|outcome|churn|price|species|income|result|fraud|diagnosis|response|score"
-                   r"|quality|sales|rating|status", re.IGNORECASE)  # fmt: skip
+_SPLIT = re.compile(r"^(split|fold|set|subset|partition|is_train|is_test|train_test)$", re.IGNORECASE)
+_WEAK = re.compile(
+    r"(^|[_\W])(targets?|labels?|class|outcome|churn(ed)?|price|species|income|result|fraud|diagnosis|response|score"
+    r"|quality|sales|rating|category|value)$",
+    re.IGNORECASE,
+)
 _AMOUNT = re.compile(r"how (much|many|long|old)|price|amount|cost|value of|number of|estimate|forecast|regress", re.I)
 _KIND = re.compile(r"classif|which|whether|who will|what kind|category|detect", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+")
@@ -27,7 +31,7 @@ def _candidate(column: dict[str, Any], place: int, count: int, goal: set[str]) -
         return None
     if column["type"] == "category" and column["distinct"] > _MOST_CLASSES:
         return None
-    if column["identifier"] is not None or column["missing"] > column["rows"] / 2:
+    if column["identifier"] or column["missing"] > column["rows"] / 2 or _SPLIT.search(column["name"]):
         return None
     score, reasons = 0.1, []
     name = column["name"]
@@ -38,6 +42,7 @@ def _candidate(column: dict[str, Any], place: int, count: int, goal: set[str]) -
         (0.15, bool(_WEAK.search(name)) and not _STRONG.search(name), "its name sounds like a target"),
         (0.25, place == count - 1, "it is the last column"),
         (0.08, place == 0, "it is the first column"),
+        (-0.1, column["missing"] > 0, "some rows lack it"),
         (0.1, 2 <= column["distinct"] <= _FEW_LEVELS, f"it has {column['distinct']} different values"),
     ):
         if holds:

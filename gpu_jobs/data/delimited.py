@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from .dialect import Dialect, format_of, guess, has_header, records
+from .dialect import Dialect, guess, has_header, parser, records
 from .encoding import Text
 from .errors import DataError
 from .structure import Structure, without_blank_lines
@@ -106,7 +106,7 @@ def _one_by_one(raw: bytes, dialect: Dialect, name: str) -> pl.DataFrame:
     """The careful way, for text with quotes inside fields; it also finds the first line that does not fit."""
     csv.field_size_limit(max(len(raw), 131_072))
     lines = io.StringIO(raw.decode("utf-8", "replace"), newline="")
-    reader = csv.reader(lines, **format_of(dialect))
+    reader = parser(lines, dialect)
     rows: list[list[str]] = []
     begins = 1
     for row in reader:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from .structure import Structure, scan
 
@@ -13,6 +15,16 @@ MARKERS = ("?", "na", "n/a", "#n/a", "nan", "null", "-", "--", ".", "")
 _SAMPLE = 1 << 17
 _NUMBER = re.compile(r"[+-]?(\d[\d.,' ]*|[.,]\d+)([eE][+-]?\d+)?%?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
+
+
+class Reader(Protocol):
+    """Records of a text, and how many lines were read so far."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """The records."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ def _score(structure: Structure) -> float:
 def records(raw: bytes, dialect: Dialect, count: int) -> list[list[str]]:
     """The first `count` records that are not blank, parsed."""
     text = _first_lines(raw).decode("utf-8", "replace").split("\n")
-    reader = csv.reader((line + "\n" for line in text), **format_of(dialect))
+    reader = parser((line + "\n" for line in text), dialect)
     found: list[list[str]] = []
     for record in reader:
         if record and len(found) < count:
@@ -77,11 +89,11 @@ def records(raw: bytes, dialect: Dialect, count: int) -> list[list[str]]:
     return found
 
 
-def format_of(dialect: Dialect) -> dict[str, str | int]:
-    """The same as arguments of the standard library's csv module."""
+def parser(lines: Iterable[str], dialect: Dialect) -> Reader:
+    """The standard library's reader of these lines: slow, but it takes quotes inside fields."""
     if dialect.quote is None:
-        return {"delimiter": dialect.delimiter, "quoting": csv.QUOTE_NONE}
-    return {"delimiter": dialect.delimiter, "quotechar": dialect.quote}
+        return csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote)
 
 
 def has_header(sample: list[list[str]]) -> bool:

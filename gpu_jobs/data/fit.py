@@ -66,7 +66,7 @@ def spread_of(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(median), float(spread) if 0 < spread < np.inf else 1.0
 
 
-def _number(values: Any, column: dict[str, Any], training: Training) -> dict[str, Any]:
+def _number(values: Any, column: dict[str, Any], _: Training) -> dict[str, Any]:
     known = values[np.isfinite(values)]
     median, scale = spread_of(known)
     return {
@@ -78,14 +78,14 @@ def _number(values: Any, column: dict[str, Any], training: Training) -> dict[str
     }
 
 
-def _boolean(values: Any, column: dict[str, Any], training: Training) -> dict[str, Any]:
+def _boolean(values: Any, column: dict[str, Any], _: Training) -> dict[str, Any]:
     known = values[np.isfinite(values)]
     fill = float(known.mean()) if len(known) else 0.0
     gone = len(known) < len(values)
     return {"median": 0.0, "scale": 1.0, "fill": fill, "levels": column["levels"], "has_missing": gone}
 
 
-def _category(values: Any, column: dict[str, Any], training: Training) -> dict[str, Any]:
+def _category(values: Any, _column: dict[str, Any], _: Training) -> dict[str, Any]:
     table = pl.Series("level", values, dtype=pl.String).drop_nulls().value_counts(name="n")
     least = 1 if len(values) < 100 else (2 if len(values) < 1000 else 3)
     kept = table.filter(pl.col("n") >= least).sort("n", "level", descending=[True, False]).head(_MOST_LEVELS)
@@ -97,7 +97,7 @@ def _category(values: Any, column: dict[str, Any], training: Training) -> dict[s
     }
 
 
-def _date(values: Any, column: dict[str, Any], training: Training) -> dict[str, Any]:
+def _date(values: Any, column: dict[str, Any], _: Training) -> dict[str, Any]:
     known = values[~np.isnat(values)].astype("datetime64[s]").astype(np.int64)
     median, scale = spread_of(known / 86_400)
     parts = parts_of(known)
@@ -112,7 +112,7 @@ def _date(values: Any, column: dict[str, Any], training: Training) -> dict[str, 
     }
 
 
-def _text(values: Any, column: dict[str, Any], training: Training) -> dict[str, Any]:
+def _text(values: Any, _column: dict[str, Any], training: Training) -> dict[str, Any]:
     fitted = fit_text(values, training.target, training.classes, training.rows)
     return {**fitted, "has_missing": any(value is None for value in values)}
 

@@ -228,7 +228,8 @@ def _groups(frame: pl.DataFrame, wanted: dict[str, Any]) -> NDArray[np.int64]:
 def _times(frame: pl.DataFrame, wanted: dict[str, Any]) -> NDArray[np.float64]:
     series = frame[wanted["time"]]
     if series.dtype != pl.String:
-        return series.cast(pl.Float64).to_numpy()
+        numbers: NDArray[np.float64] = series.cast(pl.Float64).to_numpy()
+        return numbers
     moments = times(series)
     seconds = moments.astype(np.int64).astype(np.float64)
     seconds[np.isnat(moments)] = np.nan
@@ -244,7 +245,7 @@ def _fullest(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
 
 def _open(path: Path, kind: type, shape: tuple[int, int]) -> NDArray[Any]:
     if not shape[0] * shape[1]:
-        empty = np.zeros(shape, kind)
+        empty: NDArray[Any] = np.zeros(shape, kind)
         np.save(path, empty)
         return empty
     mapped: NDArray[Any] = np.lib.format.open_memmap(path, "w+", kind, shape)

@@ -12,6 +12,7 @@ import polars as pl
 
 from .columns import facts, stored, typed
 from .errors import DataError
+from .identifiers import SURE
 from .reading import RawTable, note, read_table
 from .values import uses_decimal_comma
 
@@ -79,36 +80,30 @@ def _together(tables: dict[str, RawTable], notes: list[dict[str, Any]]) -> pl.Da
         parts.append(other.select(main.columns))
     if len(parts) == 1:
         return main
-    return pl.concat([part.select(_alike(main, parts, name) for name in main.columns) for part in parts])
+    return pl.concat([part.select(_alike(parts, name) for name in main.columns) for part in parts])
 
 
-def _alike(main: pl.DataFrame, parts: list[pl.DataFrame], name: str) -> pl.Expr:
+def _alike(parts: list[pl.DataFrame], name: str) -> pl.Expr:
     kinds = {part.schema[name] for part in parts}
     return pl.col(name) if len(kinds) == 1 else pl.col(name).cast(pl.String)
 
 
 def _notes(column: dict[str, Any]) -> list[dict[str, Any]]:
     """What was handled in one column, in words."""
-    name, found = column["name"], []
-    if column["missing_markers"]:
-        shown = ", ".join(f"{text!r} ({count:,})" for text, count in column["missing_markers"].items())
-        total = sum(column["missing_markers"].values())
-        found.append(note("missing_markers", f"{name!r}: read as missing: {shown}", name, total))
-    if column["mixed"]:
-        count, shown = column["mixed"]["count"], ", ".join(map(repr, column["mixed"]["examples"]))
-        text = f"{name!r}: {count:,} values are no {column['type']} and were read as missing, such as {shown}"
-        found.append(note("mixed", text, name, count))
-    if column["infinite"]:
-        text = f"{name!r}: {column['infinite']:,} infinite values were read as missing"
-        found.append(note("infinite", text, name, column["infinite"]))
-    if column["all_missing"]:
-        found.append(note("all_missing", f"{name!r} has no value at all", name))
-    if column["constant"]:
-        found.append(note("constant", f"{name!r} has one value in every row", name))
-    if column["type"] == "date":
-        found.append(note("date", f"{name!r} holds dates, read as {column['date_format']}", name))
-    if column["type"] == "text":
-        found.append(note("text", f"{name!r} holds free text", name))
-    if column["identifier"] and column["identifier"]["score"] >= 0.8:
-        found.append(note("identifier", f"{name!r} names rows: {column['identifier']['why']}", name))
-    return found
+    name = column["name"]
+    markers, mixed, infinite = column["missing_markers"], column["mixed"], column["infinite"]
+    shown = ", ".join(f"{text!r} ({count:,})" for text, count in markers.items())
+    odd = ", ".join(map(repr, mixed["examples"])) if mixed else ""
+    odds = mixed["count"] if mixed else 0
+    identifier = column["identifier"] or {"score": 0.0, "why": ""}
+    said = (
+        ("missing_markers", markers, f"read as missing: {shown}", sum(markers.values())),
+        ("mixed", mixed, f"{odds:,} values are no {column['type']}, read as missing, such as {odd}", odds),
+        ("infinite", infinite, f"{infinite:,} infinite values were read as missing", infinite),
+        ("all_missing", column["all_missing"], "has no value at all", None),
+        ("constant", column["constant"], "has one value in every row", None),
+        ("date", column["type"] == "date", f"holds dates, read as {column['date_format']}", None),
+        ("text", column["type"] == "text", "holds free text", None),
+        ("identifier", identifier["score"] >= SURE, f"names rows: {identifier['why']}", None),
+    )
+    return [note(code, f"{name!r} {text}", name, count) for code, holds, text, count in said if holds]

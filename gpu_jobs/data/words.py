@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows.text import BITS, MEASURES, grams, measures
+from .rows.text import BITS, grams, measures
 
 _MOST_TEXTS = 20_000
 _CHUNK = 2_000
 _CANDIDATES = 60_000
 _BYTES = 250_000_000  # of encoded weights, over all rows
-_WIDEST, _NARROWEST = 2048, 64
+_NARROWEST, _WIDE, _WIDEST = 64, 1024, 2048
+_MANY_CLASSES = 20
 
 
 def fit_text(texts: list[str | None], target: NDArray[Any], classes: int, rows: int) -> dict[str, Any]:
@@ -33,15 +34,23 @@ def fit_text(texts: list[str | None], target: NDArray[Any], classes: int, rows: 
     step = -(-len(known) // _MOST_TEXTS) or 1
     chosen = known[::step]
     sample = [texts[i] or "" for i in chosen]
-    width = int(np.clip(_BYTES // (4 * max(rows, 1)), _NARROWEST, _WIDEST))
+    width = _width(len(known), classes, rows)
     buckets, weights = _choose(sample, _answers(target[chosen], classes), width) if sample else ([], [])
     return {"buckets": buckets, "weights": weights, "measures": _scales(sample)}
+
+
+def _width(texts: int, classes: int, rows: int) -> int:
+    """A quarter of the texts or 24 per class, within bounds, and no more than memory allows for all rows."""
+    widest = _WIDEST if classes > _MANY_CLASSES else _WIDE
+    wanted = min(max(texts // 4, 24 * classes, 2 * _NARROWEST), widest)
+    return max(min(wanted, _BYTES // (4 * max(rows, 1))), _NARROWEST)
 
 
 def _answers(target: NDArray[Any], classes: int) -> NDArray[np.float64]:
     """One column per class, or the standardised number."""
     if classes:
-        return np.eye(classes)[target]
+        one_hot: NDArray[np.float64] = np.eye(classes)[target]
+        return one_hot
     spread = target.std() or 1.0
     answers: NDArray[np.float64] = ((target - target.mean()) / spread)[:, None]
     return answers
@@ -49,7 +58,7 @@ def _answers(target: NDArray[Any], classes: int) -> NDArray[np.float64]:
 
 def _choose(texts: list[str], answers: NDArray[np.float64], width: int) -> tuple[list[int], list[float]]:
     parts = [_present(texts[at : at + _CHUNK]) for at in range(0, len(texts), _CHUNK)]
-    documents = sum(np.bincount(buckets, minlength=1 << BITS) for _, buckets in parts)
+    documents = np.sum([np.bincount(buckets, minlength=1 << BITS) for _, buckets in parts], axis=0)
     common = np.flatnonzero((documents >= min(3, max(1, len(texts) // 50))) & (documents <= 0.9 * len(texts)))
     if len(common) > _CANDIDATES:
         common = np.sort(common[np.argsort(-documents[common], kind="stable")[:_CANDIDATES]])
@@ -95,7 +104,7 @@ def _best(scores: NDArray[np.float64], width: int) -> NDArray[np.int64]:
 
 def _scales(texts: list[str]) -> list[tuple[float, float]]:
     """Median and spread of each measure."""
-    table = np.asarray([measures(text) for text in texts] or [[0.0] * len(MEASURES)])
+    table = np.asarray([measures(text) for text in texts] or [(0.0,) * 4])
     low, median, high = np.quantile(table, [0.25, 0.5, 0.75], axis=0)
     spread = np.where(high > low, high - low, (table.max(axis=0) - table.min(axis=0)) / 2)
     return [(float(m), float(s) or 1.0) for m, s in zip(median, spread, strict=True)]

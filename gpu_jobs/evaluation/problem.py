@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,10 @@ class Problem:
     def regression(self) -> bool:
         """Whether the answer is a number."""
         return self.task == "regression"
+
+    def named(self, truth: Sequence[Any]) -> list[Any]:
+        """True values as people know them: labels for class indices (n,), numbers as they are."""
+        return [float(value) if self.regression else self.labels[int(value)] for value in truth]
 
     @classmethod
     def of(cls, dataset: Mapping[str, Any]) -> Problem:

@@ -11,9 +11,7 @@ from typing import Any
 from gpu_jobs.data.rows import load
 
 
-def seconds_per_row(
-    model: Path, preprocessing: dict[str, Any], row: dict[str, Any], times: int = 200
-) -> float:
+def seconds_per_row(model: Path, preprocessing: dict[str, Any], row: dict[str, Any], times: int = 200) -> float:
     """Median seconds from a raw row to its prediction.
 
     Args:

@@ -93,9 +93,7 @@ def _wait_until_ready(port: int, log: Path) -> None:
 def _not_ready(what: str, log: Path) -> ServingError:
     end = log.read_text(encoding="utf-8", errors="replace")[-800:].strip() or "(its log is empty)"
     message = f"the generated server did not become ready: {what}; its log ends: {end}"
-    return ServingError(
-        message, code="serving.not_ready", fix=f"read {str(log)!r} and start the same command by hand"
-    )
+    return ServingError(message, code="serving.not_ready", fix=f"read {str(log)!r} and start the same command by hand")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

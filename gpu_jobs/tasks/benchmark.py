@@ -95,8 +95,7 @@ def _measured(job: Job, attempt: Path, rows: list[dict[str, Any]], seconds: floa
 def _latency(job: Job, latencies: list[float]) -> dict[str, Any]:
     ordered = sorted(latencies)
     return {
-        f"latency_p{percent}_ms": job.measure(quantile(ordered, percent / 100) * 1000, "ms")
-        for percent in (50, 95, 99)
+        f"latency_p{percent}_ms": job.measure(quantile(ordered, percent / 100) * 1000, "ms") for percent in (50, 95, 99)
     }
 
 

@@ -18,6 +18,7 @@ def run(job: Job) -> dict[str, Any]:
     """
     import torch
 
+    from gpu_jobs.evaluation.answers import store_rows
     from gpu_jobs.evaluation.candidate import Candidate, Place
     from gpu_jobs.evaluation.champion import compare
     from gpu_jobs.evaluation.final import coverage, final_document, save_predictions
@@ -30,6 +31,8 @@ def run(job: Job) -> dict[str, Any]:
     candidate = Candidate(Place(job.root, attempt / "models"), args["architecture"], args["dataset"])
     judged, _ = judge(candidate, "test", training, job.seed)
     save_predictions(candidate, judged, attempt / "predictions.npz")
+    truth = candidate.problem.named(judged.sample.truth.tolist())
+    store_rows(candidate, judged.sample.rows, truth, job.root / "tests" / "validation_rows.json")
     job.check()
     document = scorecard(candidate, judged, job.measure, job.seed)
     inside = coverage(candidate, judged, job.measure)

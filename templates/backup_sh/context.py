@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
-from ..frozen import Frozen
+from ..frozen import Frozen, Name
 
 
 class BackupShContext(Frozen):
     """`run` names the archives; `keep` of them stay."""
 
-    run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    run: Name
     keep: int = 5

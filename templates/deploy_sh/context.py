@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field
 
-from ..frozen import Frozen
+from ..frozen import Frozen, Name
 
 
 class DeployShContext(Frozen):
-    """`name` becomes the image's and the container's name, so it is one that Docker takes."""
+    """The name of the deployment gives the image's and the container's name."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", max_length=100)]
+    name: Name
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
     port: int = 8000
     memory_mb: int = 512
+
+    @property
+    def image(self) -> str:
+        """The name as Docker takes it: lower case, single separators inside."""
+        return re.sub(r"[._-]+", "-", self.name.lower()).strip("-")

@@ -6,21 +6,27 @@ import json
 import shlex
 from typing import Any
 
-from ..frozen import Frozen
+from ..deploy_sh.context import DeployShContext
+from ..frozen import Frozen, Name
 
 
 class DeploymentMdContext(Frozen):
     """`example` is one real row; `files` are (path, SHA-256) pairs; `url` is the running deployment's, if any."""
 
-    name: str
+    name: Name
     version: str
-    run: str
+    run: Name
     port: int = 8000
     url: str | None = None
     example: dict[str, Any]
     answer: dict[str, Any] | None = None
     files: tuple[tuple[str, str], ...]
     previous: str | None = None
+
+    @property
+    def container(self) -> str:
+        """The container's name, as deploy.sh makes it."""
+        return DeployShContext(name=self.name, version="0").image
 
     @property
     def address(self) -> str:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
-from ..frozen import Frozen
+from ..frozen import Frozen, Name
 
 
 class MonitoringContext(Frozen):
@@ -23,7 +19,7 @@ class MonitoringContext(Frozen):
         cpu_percent, gpu_percent: of the training.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Name
     run: str
     address: str = "127.0.0.1:8000"
     latency_ms: float = 100.0

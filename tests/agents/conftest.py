@@ -40,7 +40,7 @@ def column(name: str, kind: str = "number", **facts: Any) -> Context:
 
 
 def plan_context(*columns: Context, rows: int = 1000, target: Context | None = None, **profile: Any) -> Context:
-    """A `TaskPlan` context; `target` is the profile's target document, other words are profile findings or `request`."""
+    """A `TaskPlan` context; `target` is the profile's target, other words are its findings, or `request`."""
     request = profile.pop("request", {})
     return {
         "request": {"seed": 0, **request},
@@ -84,7 +84,7 @@ def design_context(rows: int = 10_000, task: str = "binary", **changes: Any) -> 
         "prepare": {
             "rows": {"train": rows, "validation": rows // 4, "test": rows // 3},
             "inputs": {"numbers": 6, "categories": [9, 16]},
-            "classes": [[label, {"train": each, "validation": 1, "test": 1}] for label in labels or []] or None,
+            "classes": [[label, each, each // 4, each // 3] for label in labels or []] or None,
         },
     }
     return {**context, **changes}

@@ -108,8 +108,10 @@ def story() -> list[dict[str, Any]]:
     ]  # fmt: skip
     for epoch in range(1, 6):
         events.append({
-            "type": "epoch", "epoch": epoch, "epochs": 5, "train_loss": 1 / epoch, "validation_loss": 1.1 / epoch,
-            "metric": {"name": "accuracy", "value": 0.5 + epoch / 20}, "seconds_left": 5.0 - epoch, "rows_per_second": 9e4,
+            "type": "epoch", "epoch": epoch, "epochs": 5, "train_loss": 1 / epoch,
+            "validation_loss": 1.1 / epoch,
+            "metric": {"name": "accuracy", "value": 0.5 + epoch / 20}, "seconds_left": 5.0 - epoch,
+            "rows_per_second": 9e4,
         })  # fmt: skip
     return [
         *events,
@@ -254,8 +256,16 @@ class FakeNotes:
         return ["architecture", "dataset"]
 
 
+@dataclass
+class FakeServices:
+    runs: FakeRuns
+    deployments: FakeDeployments
+    models: FakeModels
+    notes: FakeNotes
+
+
 def services(runs: FakeRuns) -> Services:
-    return Services(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs))
+    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs))
 
 
 def main() -> int:
@@ -268,7 +278,7 @@ def main() -> int:
     async def opened(_settings: object) -> AsyncIterator[Services]:
         yield services(runs)
 
-    wiring.open_services = opened
+    wiring.open_services = opened  # type: ignore[assignment]
     return cli.main()
 
 

@@ -21,10 +21,10 @@ from tests.app.conftest import Call
 
 
 class MemoryKeyring(KeyringBackend):
-    priority = 5  # type: ignore[assignment]
+    priority = 5
 
     def __init__(self, *, locked: bool = False) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[str, str] = {}
         self.locked = locked
 
@@ -43,7 +43,7 @@ class MemoryKeyring(KeyringBackend):
 @pytest.fixture(autouse=True)
 def _keyring_is_put_back() -> Iterator[None]:
     before = keyring.get_keyring()
-    keyring.set_keyring(NoKeyring())
+    keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
     yield
     keyring.set_keyring(before)
 

@@ -15,7 +15,7 @@ from templates import render
 from templates.serve.context import ServeContext
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = {"bill_length_mm": 39.1, "island": "Torgersen", "shop \"<b>": "s3", "male": "yes"}
+EXAMPLE = {"bill_length_mm": 39.1, "island": "Torgersen", 'shop "<b>': "s3", "male": "yes"}
 PREPROCESSING: dict[str, Any] = {
     "fields": [
         {
@@ -39,7 +39,7 @@ PREPROCESSING: dict[str, Any] = {
             "example": "Torgersen",
         },
         {
-            "name": "shop \"<b>",
+            "name": 'shop "<b>',
             "kind": "category",
             "encoding": "index",
             "levels": [f"s{i}" for i in range(40)],
@@ -61,7 +61,7 @@ PREPROCESSING: dict[str, Any] = {
     "inputs": {
         "continuous": 1,
         "numbers": [{"field": "bill_length_mm"}] * 2 + [{"field": "island"}] * 3 + [{"field": "male"}],
-        "categories": [{"field": "shop \"<b>", "levels": 42}],
+        "categories": [{"field": 'shop "<b>', "levels": 42}],
     },
     "example": EXAMPLE,
 }
@@ -83,7 +83,8 @@ def write_model(folder: Path, *, regression: bool = False, width: int = 32) -> N
         "flat": np.array([-1]),
     }
     initial = [
-        numpy_helper.from_array(v.astype(np.int64 if v.dtype.kind == "i" else np.float32), n) for n, v in weights.items()
+        numpy_helper.from_array(v.astype(np.int64 if v.dtype.kind == "i" else np.float32), n)
+        for n, v in weights.items()
     ]
     last = ("Reshape", ["z", "flat"], "value") if regression else ("Softmax", ["z"], "probabilities")
     steps = [

@@ -1,8 +1,7 @@
 """The rule of `ArchitectureDesign`: network and training from rows, columns and classes, and how measuring
 changes it.
 
-Numbers come from the product's own trials of parallel members (TabM), piecewise codes and strong
-regularisation of small tables. It builds and trains nothing.
+It starts from the training code's recommended values and changes what these data demand. It builds and trains nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +11,14 @@ from typing import Any
 
 from agents.decisions.architecture_design import ArchitectureDesign, within
 from agents.reasoners.rules.wording import one_line
+from gpu_jobs.models.defaults import SMALL_ROWS, recommended_architecture, recommended_training
+from gpu_jobs.training.settings import TrainSettings
 
-SMALL = 2000
-"""Below so many training rows codes of the numbers over-fit, and strong dropout and decay win."""
-LARGE = 300_000
 WIDE = 200
-"""Above so many number inputs each piecewise code costs more than it tells."""
+"""Above so many number inputs a piecewise code of each costs more than it tells."""
+SEVERAL = 50
+"""Above so many the codes are coarser."""
+MANY_CLASSES = 50
 RATE_UP, RATE_DOWN = 2.0, 4.0
 """The range test may move the designed rate up and down by these factors, no further."""
 BUDGET_GUARD = 1.25
@@ -83,71 +84,34 @@ def with_measured(training: Mapping[str, Any], preflight: Mapping[str, Any]) -> 
 
 def _architecture(context: Mapping[str, Any], rows: int) -> dict[str, Any]:
     dataset, inputs = context["dataset"], context["prepare"]["inputs"]
-    task, small = dataset["task"], rows < SMALL
-    numbers, categories = int(inputs["numbers"]), [int(levels) for levels in inputs.get("categories") or ()]
+    task, numbers = dataset["task"], int(inputs["numbers"])
+    categories = tuple(int(levels) for levels in inputs.get("categories") or ())
     outputs = 1 if task == "regression" else len(dataset["labels"])
-    coded = not small and 0 < numbers <= WIDE
-    return {
-        "kind": "tabular",
-        "inputs": {"numbers": numbers, "categories": categories},
-        "outputs": outputs,
-        "task": task,
-        "width": 256 if outputs > 50 or (numbers > WIDE and not small) else 128,
-        "depth": 2 if small else 3,
-        "activation": "silu",
-        "dropout": 0.3 if small else 0.0 if task == "regression" else 0.1,
-        "batch_norm": False,
-        "embedding_size": _embedding(categories),
-        "linear_skip": True,
-        "members": 2 if small else 4 if rows >= LARGE else 8,
-        "scale_members": small,
-        "number_embedding": "piecewise" if coded else "none",
-        "bins": 64 if rows >= LARGE or numbers > WIDE // 4 else 256,
-        "bin_size": 4,
-    }
+    found = recommended_architecture(task, rows, numbers, categories, outputs)
+    found["embedding_size"] = _embedding(categories)
+    if not 0 < numbers <= WIDE:
+        found["number_embedding"] = "none"
+    elif numbers > SEVERAL:
+        found["bins"] = min(found["bins"], 64)
+    if outputs > MANY_CLASSES or (numbers > WIDE and rows >= SMALL_ROWS):
+        found["width"] = 2 * found["width"]
+    return found
 
 
-def _embedding(categories: list[int]) -> int:
+def _embedding(categories: tuple[int, ...]) -> int:
     """Learned values per category: grows slowly with the widest column's levels (about 1.6 n^0.56)."""
     return int(min(max(round(1.6 * max(categories, default=2) ** 0.56), 4), 32))
 
 
 def _training(context: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    dataset = context["dataset"]
-    regression, small = dataset["task"] == "regression", rows < SMALL
-    epochs = 5e4 / rows if small else (4e5 if regression else 3.2e5) / rows
-    low, high = (50, 400) if small else (10, 100) if regression else (8, 60)
-    smooth = small and not regression and dataset["metric"] not in ("log_loss", "ece")
-    return {
-        "epochs": int(min(max(epochs, low), high)),
-        "batch": _batch(rows),
-        "rate": 2e-2 if regression and not small else 6e-3,
-        "warmup": 0.05,
-        "schedule": "cosine",
-        "flat": 0.3,
-        "weight_decay": 0.3 if small else 0.02,
-        "l1": 0.0,
-        "label_smoothing": 0.05 if smooth else 0.0,
-        "clip_norm": 1.0,
-        "ema": 0.0 if small else 0.98,
-        "patience": 10,
-        "checkpoint_every": 5,
-        "threads": 1,
-        "class_weights": _class_weights(context),
-        "seed": 0,
-        "workers": 1,
-        "device": "cpu",
-        "mixed_precision": False,
-        "loss": "huber" if dataset["metric"] == "mae" else "auto",
-        "budget_seconds": None,
-    }
-
-
-def _batch(rows: int) -> int:
-    for most, batch in ((1000, 64), (SMALL, 128), (60_000, 256), (LARGE, 1024)):
-        if rows < most:
-            return batch
-    return 4096
+    metric = context["dataset"]["metric"]
+    found = TrainSettings(**recommended_training(context["dataset"]["task"], rows)).as_dict()
+    if metric in ("log_loss", "ece"):
+        found["label_smoothing"] = 0.0
+    if metric == "mae":
+        found["loss"] = "huber"
+    found["class_weights"] = _class_weights(context)
+    return found
 
 
 def _class_weights(context: Mapping[str, Any]) -> list[float] | None:
@@ -159,16 +123,12 @@ def _class_weights(context: Mapping[str, Any]) -> list[float] | None:
     if not context.get("class_weights"):
         return None
     dataset = context["dataset"]
-    counts = {str(label): _train_rows(found) for label, found in context["prepare"]["classes"]}
+    counts = {str(label): int(train) for label, train, *_ in context["prepare"]["classes"]}
     seen = [max(counts.get(label, 0), 1) for label in dataset["labels"]]
     power = 1.0 if dataset["metric"] == "balanced_accuracy" else 0.5
     raw = [(sum(seen) / count) ** power for count in seen]
     mean = sum(weight * count for weight, count in zip(raw, seen, strict=True)) / sum(seen)
     return [round(weight / mean, 6) for weight in raw]
-
-
-def _train_rows(found: Any) -> int:
-    return int(found["train"] if isinstance(found, Mapping) else found[0] if isinstance(found, list | tuple) else found)
 
 
 def _take_recipe(
@@ -185,7 +145,7 @@ def _take_recipe(
     own = {"kind", "inputs", "outputs", "task"}
     _take({name: value for name, value in earlier.items() if name not in own}, architecture, architecture)
     kept = {name: value for name, value in recipe["training"].items() if name not in MACHINE_BOUND}
-    _take(kept, training, {**training, "beta2": None, "compress_checkpoints": None})
+    _take(kept, training, training)
     return "from the recipe", notes
 
 

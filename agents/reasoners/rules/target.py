@@ -35,7 +35,8 @@ class Target:
     low: float | None
     high: float | None
     mean: float | None
-    suggested: str | None
+    suggested: Task | None
+    why: str
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -63,8 +64,9 @@ def choose(table: Table) -> tuple[str, str, dict[str, Any]]:
             fix=f"give --target one of: {listed(table.columns, most=12)}",
         )
     best = ranked[0]
-    matched = named_in(goal, best["column"])
-    why = f"the goal speaks of it ({best['reason']})" if matched else str(best["reason"])
+    matched, why = named_in(goal, best["column"]), str(best["reason"])
+    if matched and "goal" not in why:
+        why = f"the goal speaks of it; {why}"
     evidence = {
         "candidates": [{"column": c["column"], "score": c["score"]} for c in ranked[:3]],
         "goal_match": matched,
@@ -92,11 +94,12 @@ def facts(table: Table, name: str) -> Target:
         high=profiled.get("max", column.get("max")),
         mean=column.get("mean"),
         suggested=profiled.get("suggested_task"),
+        why=str(profiled.get("why") or ""),
     )
 
 
 def task_of(target: Target, request: Mapping[str, Any]) -> tuple[Task, str]:
-    """The task and why.
+    """The task and why: as asked, else as the profile found (it counted the labels), else by the snapshot's facts.
 
     Raises:
         UsageError: `usage.task` when `--task` does not fit the target.
@@ -105,6 +108,8 @@ def task_of(target: Target, request: Mapping[str, Any]) -> tuple[Task, str]:
     asked = request.get("task")
     if asked:
         return _asked(str(asked), target), "as asked (--task)"
+    if target.suggested is not None:
+        return target.suggested, target.why or f"{quoted(target.name)} has {target.distinct} different values"
     if target.distinct == 2:
         _check_labels(target)
         return "binary", f"{quoted(target.name)} has two values"
@@ -133,8 +138,6 @@ def _grades(target: Target, goal: str) -> tuple[Task, str]:
     say = f"{quoted(target.name)} has {target.distinct} different whole numbers"
     if quantity != kind:
         return ("regression" if quantity else "multiclass"), f"{say} and the goal asks for {_sought(quantity)}"
-    if target.suggested in ("multiclass", "regression"):
-        return ("regression" if target.suggested == "regression" else "multiclass"), f"{say} (--task changes this)"
     return ("multiclass" if target.distinct <= 10 else "regression"), f"{say} (--task changes this)"
 
 

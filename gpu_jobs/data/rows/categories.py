@@ -19,7 +19,7 @@ _NOWHERE, _UNSEEN = -1, -2
 _NUMBERS = (int, float, np.integer, np.floating)
 
 
-def level_text(value: float) -> str:
+def level_text(value: Any) -> str:
     """A number as the text of a level: 3 and 3.0 are both ``3``."""
     return str(int(value)) if value == int(value) else repr(float(value))
 
@@ -94,7 +94,7 @@ class CategoryField:
         elif not -LIMIT <= value <= LIMIT:
             return self.missing
         else:
-            text = level_text(float(value) if isinstance(value, np.floating) else value)
+            text = level_text(value)
         if text not in self.known and text.lower() in self.markers:
             return self.missing
         return self.table.get(text, self.other)

@@ -70,10 +70,14 @@ def importance_plot(folder: Path, importance: Sequence[Mapping[str, Any]], metri
 
 def latency_plot(folder: Path, benchmark: Mapping[str, Any]) -> list[Plot]:
     """Draw the histogram of request times with the median and the 95th and 99th percentile marked."""
-    edges = np.asarray(benchmark["histogram"]["edges_ms"], float)
+    inner = np.asarray(benchmark["histogram"]["edges_ms"], float)
     counts = np.asarray(benchmark["histogram"]["counts"], float)
     if not counts.sum():
         return []
+    edges = np.concatenate([[inner[0] / 1.5], inner, [inner[-1] * 1.5]])  # the outer counts are open to their side
+    kept = np.flatnonzero(counts)
+    first, last = max(0, int(kept[0]) - 1), min(len(counts), int(kept[-1]) + 2)
+    counts, edges = counts[first:last], edges[first : last + 1]
     with sheet(folder, "latency", "Latency of POST /predict, one row, one client", (6.4, 3.2)) as (
         page,
         made,
@@ -90,7 +94,9 @@ def latency_plot(folder: Path, benchmark: Mapping[str, Any]) -> list[Plot]:
                 text = f"{label}: {value:.2f} ms"
                 page.axes.axvline(value, color=colour, linestyle="--", linewidth=1.4, label=text)
                 page.alt.append(f"{text}.")
-        page.axes.set(xlabel="milliseconds", ylabel="requests")
+        page.axes.set(xlabel="milliseconds", ylabel="requests", xscale="log")
+        page.axes.set_xticks(edges, [f"{edge:g}" if 1 <= i < len(edges) - 1 else "" for i, edge in enumerate(edges)])
+        page.axes.minorticks_off()
         page.axes.legend()
     return made
 

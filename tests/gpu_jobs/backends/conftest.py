@@ -21,6 +21,7 @@ KNOWN_GAPS: dict[str, dict[str, str]] = {
         "test_ten_megabytes_of_output_are_kept_and_the_rest_is_cut": NO_PROCESSES,
         "test_a_timeout_kills_the_grandchildren_too": NO_PROCESSES,
         "test_a_cancelled_command_is_killed": NO_PROCESSES,
+        "test_what_a_command_leaves_behind_with_its_output_open_is_killed_at_the_timeout": NO_PROCESSES,
         "test_standard_error_is_kept_apart": NO_PROCESSES,
         "test_a_command_that_reads_nothing_of_a_large_input_ends": NO_PROCESSES,
         "test_the_log_is_streamed_from_an_offset_while_it_grows": NO_PROCESSES,

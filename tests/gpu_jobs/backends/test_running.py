@@ -85,3 +85,9 @@ async def test_a_cancelled_command_is_killed(sandbox: Sandbox, eventually: Any) 
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert processes.start_ticks(int(pid_file.read_text())) is None
+
+
+async def test_what_a_command_leaves_behind_with_its_output_open_is_killed_at_the_timeout(sandbox: Sandbox) -> None:
+    done = await sandbox.run(Command(argv=("sh", "-c", "sleep 300 & echo $!"), timeout=0.5))
+    assert done.timed_out
+    assert processes.start_ticks(int(done.stdout)) is None

@@ -62,7 +62,7 @@ def raw_table(rows: int, seed: int) -> tuple[dict[str, list[Any]], np.ndarray[An
 def preprocessing(task: str, labels: list[str] | None, scale: TargetScale | None) -> dict[str, Any]:
     """What `prepare` records for this table."""
     numbers = [{"field": f} for f in ("strong", "strong", "noise", "colour", "colour", "colour")]
-    base = {"markers": [], "example": None}
+    base: dict[str, Any] = {"markers": [], "example": None}
     document: dict[str, Any] = {
         "task": task,
         "inputs": {"numbers": numbers, "categories": [{"field": "city", "levels": len(CITIES) + 2}], "continuous": 3},
@@ -93,7 +93,7 @@ def train_quickly(network: TabularNetwork, inputs: dict[str, torch.Tensor], targ
         else:
             loss = ((out.squeeze(-1) - target) ** 2).mean()
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     network.eval()
 

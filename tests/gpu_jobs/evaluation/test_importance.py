@@ -65,7 +65,7 @@ def test_a_metric_that_is_undefined_gives_no_table() -> None:
 
 def test_robustness_measures_noise_and_each_missing_column_as_drops() -> None:
     rows = sample()
-    noisy = {**rows.inputs, "numbers": rows.inputs["numbers"] + 0.5}
+    noisy = {**rows.inputs, "numbers": rows.inputs["numbers"].astype(np.float64) + 0.5}
     empty = {"numbers": np.zeros((1, 3)), "categories": np.zeros((1, 1), np.int64)}
     found = measure_robustness(formula, rows, PROBLEM, Disturbed(GROUPS, empty, noisy))
     assert found is not None

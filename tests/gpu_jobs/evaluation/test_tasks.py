@@ -214,7 +214,7 @@ def test_a_row_that_the_champion_trained_on_is_left_out(make: Callable[..., Any]
 
 
 def test_row_hashes_compare_values_as_a_person_reads_them() -> None:
-    written = {"a": [3, None, "x"], "b": ["1.50", "y", True]}
-    read = {"b": [1.5, "y", True], "a": [3.0, None, "x"]}
+    written: dict[str, list[Any]] = {"a": [3, None, "x"], "b": ["1.50", "y", True]}
+    read: dict[str, list[Any]] = {"b": [1.5, "y", True], "a": [3.0, None, "x"]}
     assert row_hashes(written, ["a", "b"]) == row_hashes(read, ["b", "a"])
     assert len(set(row_hashes(written, ["a", "b"]))) == 3

@@ -1,0 +1,154 @@
+"""Questions to a server on loopback: is it ready, does it answer the example, which process answers. It changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import time
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from memory.errors import DeployError
+from phases.supervisor.request import DeployRequest
+from phases.supervisor.server_process import ServerProcess
+
+ANSWER_SECONDS = 10.0
+CONNECTIONS, REQUESTS = 4, 5  # of the minimal load: each connection asks so many times
+TOLERANCE = 1e-4
+_PAUSE = 0.02
+
+
+class Connection:
+    """One kept-alive HTTP/1.1 connection: requests one after another, answers with a length or in chunks."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The server's port and ours."""
+        return self._writer.get_extra_info("peername")[1], self._writer.get_extra_info("sockname")[1]
+
+    async def ask(self, path: str, body: Any = None) -> tuple[int, bytes]:
+        """Status and body of a GET, or of a POST when there is a body to send.
+
+        Raises:
+            OSError: The connection broke, or no answer came within `ANSWER_SECONDS`.
+        """
+        data = b"" if body is None else json.dumps(body, allow_nan=False).encode()
+        verb = "GET" if body is None else "POST"
+        head = f"{verb} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(data)}\r\n"
+        self._writer.write(f"{head}content-type: application/json\r\n\r\n".encode() + data)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._answer()
+        except (asyncio.IncompleteReadError, ValueError, IndexError) as error:
+            raise ConnectionError(f"the answer broke off: {error}") from error
+
+    async def _answer(self) -> tuple[int, bytes]:
+        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+        status = int(lines[0].split()[1])
+        if headers.get("transfer-encoding") != "chunked":
+            return status, await self._reader.readexactly(int(headers.get("content-length", 0)))
+        body = b""
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            body += (await self._reader.readexactly(size + 2))[:-2]
+        await self._reader.readuntil(b"\r\n")
+        return status, body
+
+
+@asynccontextmanager
+async def connect(port: int) -> AsyncIterator[Connection]:
+    """A connection to loopback, closed at the end."""
+    reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), ANSWER_SECONDS)
+    try:
+        yield Connection(reader, writer)
+    finally:
+        writer.close()
+
+
+async def until_ready(port: int, server: ServerProcess, seconds: float) -> float:
+    """Seconds until `server` itself answered 200 to `GET /readyz` on `port`, which other servers may share.
+
+    Raises:
+        DeployError: `deploy.not_ready`: it ended, or did not answer in time.
+    """
+    began, said = time.monotonic(), "no answer"
+    while (waited := time.monotonic() - began) < seconds:
+        if not server.alive():
+            raise DeployError(f"the server ended before it was ready: {await server.ended()}", code="deploy.not_ready")
+        try:
+            async with asyncio.timeout(max(1.0, seconds - waited)), connect(port) as connection:
+                status, _ = await connection.ask("/readyz")
+                if await asyncio.to_thread(_answers, server.pid, *connection.ports):
+                    if status == 200:
+                        return time.monotonic() - began
+                    said = f"/readyz answered {status}"
+        except OSError as error:  # also the builtin TimeoutError
+            said = str(error) or "no answer"
+        await asyncio.sleep(_PAUSE)
+    raise DeployError(f"the server was not ready after {seconds:g} s: {said}", code="deploy.not_ready")
+
+
+async def minimal_load(port: int, request: DeployRequest) -> None:
+    """A few requests at once with the example; every one must be answered, and rightly where that is known.
+
+    Raises:
+        DeployError: `deploy.load_failed`: one was not.
+    """
+    try:
+        await asyncio.gather(*(_client(port, request) for _ in range(CONNECTIONS)))
+    except OSError as error:
+        raise DeployError(
+            f"version {request.version!r} does not answer its example request: {error}", code="deploy.load_failed"
+        ) from error
+
+
+def same(found: Any, wanted: Any) -> bool:
+    """Whether two JSON values are equal, numbers to a relative `TOLERANCE`."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and found.keys() == wanted.keys() and all(same(found[k], wanted[k]) for k in wanted)
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(same, found, wanted))
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float):
+        return bool(found == wanted)
+    return isinstance(found, int | float) and math.isclose(found, wanted, rel_tol=TOLERANCE, abs_tol=1e-6)
+
+
+async def _client(port: int, request: DeployRequest) -> None:
+    async with connect(port) as connection:
+        for _ in range(REQUESTS):
+            status, body = await connection.ask("/predict", request.example_request)
+            if status != 200:
+                raise ConnectionError(f"status {status}: {body[:300].decode(errors='replace')}")
+            predictions = json.loads(body)["predictions"]
+            if request.expected is not None and not same(predictions, request.expected):
+                raise ConnectionError(f"{predictions!r} instead of {request.expected!r}")
+
+
+def _answers(pid: int, server_port: int, our_port: int) -> bool:
+    """Whether process `pid` holds the server's end of the loopback connection between two ports."""
+    ends = f":{server_port:04X}", f":{our_port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]):
+            return f"socket:[{fields[9]}]" in _open_files(pid)
+    return False
+
+
+def _open_files(pid: int) -> set[str]:
+    found = set()
+    try:
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                found.add(os.fspath(link.readlink()))
+            except OSError:
+                continue
+    except OSError:
+        return found
+    return found

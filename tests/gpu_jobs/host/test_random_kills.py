@@ -1,0 +1,61 @@
+"""Seeded kills of host, warm process and job at any moment: no job runs twice at once, none is lost from sight."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from typing import Any
+
+import pytest
+
+from gpu_jobs.host import processes
+from gpu_jobs.host.files import read_json
+
+
+async def killer(place: Any, chance: random.Random, kills: list[int]) -> None:
+    """At random moments, SIGKILL to one random process of the sandbox."""
+    while True:
+        await asyncio.sleep(chance.uniform(0.0, 0.12))
+        found = processes.marked(processes.SANDBOX_MARK, str(place.root))
+        host = read_json(place.root / "jobs/host.json") or {}
+        if found:
+            victim = host.get("pid", found[0]) if chance.random() < 0.4 else chance.choice(found)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                kills.append(victim)
+
+
+async def finish(place: Any, spec: Any) -> int:
+    """Ask until it is done, as a run's phase does; how often it was lost."""
+    for lost in range(60):
+        outcome = await place.another().run(spec, restart=True)
+        if outcome.state == "done":
+            return lost
+        assert outcome.state == "lost" or outcome.error["code"] == "job.keeps_dying", outcome
+    raise AssertionError("never done")
+
+
+@pytest.mark.parametrize(("seed", "kind"), [(1, "single"), (2, "single"), (3, "single"), (4, "evaluate")])
+async def test_under_random_kills_every_job_gets_done_and_never_runs_twice_at_once(
+    place: Any, seed: int, kind: str
+) -> None:
+    chance, kills = random.Random(seed), list[int]()
+    done_at_once = 6
+    task = asyncio.create_task(killer(place, chance, kills))
+    specs = [place.spec(kind, f"{kind}-{number}", seconds=0.05) for number in range(done_at_once)]
+    if kind == "evaluate":  # torch must have the time to be imported between two kills
+        task.cancel()
+        await place.run("train")
+        task = asyncio.create_task(killer(place, random.Random(seed), kills))
+    try:
+        async with asyncio.timeout(120):
+            await asyncio.gather(*(finish(place, spec) for spec in specs[: 6 if kind == "single" else 2]))
+    finally:
+        task.cancel()
+    trace = (place.root / "trace").read_text().split()
+    assert "overlap" not in trace
+    assert trace.count("start") >= trace.count("end") >= (6 if kind == "single" else 2)
+    assert kills
