@@ -131,8 +131,6 @@ def _stop_runner(settings: Settings) -> dict[str, Any]:
 
 
 async def _stop_supervisor(settings: Settings) -> dict[str, Any]:
-    if not (settings.home / "supervisor.sock").exists():
-        return {"stopped": False, "detail": "none ran"}
     from phases.supervisor.client import shut_down
 
     names = await shut_down(settings.home)

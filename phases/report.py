@@ -137,25 +137,10 @@ def _important(evaluate: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _robustness(test: dict[str, Any]) -> list[report.Fall]:
     found = test.get("robustness") or {}
-    falls = []
-    for what, value in found.items():
-        if isinstance(value, dict) and "provenance" in value:
-            falls.append(report.Fall(what=what, drop=_one(value)))
-        elif isinstance(value, dict):
-            falls += [report.Fall(what=f"{what}: {name}", drop=_one(one)) for name, one in value.items() if _is(one)]
-        elif isinstance(value, list):
-            falls += [
-                report.Fall(what=f"{what}: {_label(row)}", drop=_one(row["drop"])) for row in value if "drop" in row
-            ]
+    falls = [report.Fall(what="noise on every number", drop=_one(found["noise"]))] if found.get("noise") else []
+    for row in found.get("missing") or ():
+        falls.append(report.Fall(what=f"missing: {row['column']}", drop=_one(row["drop"])))
     return falls
-
-
-def _is(value: Any) -> bool:
-    return isinstance(value, dict) and "provenance" in value
-
-
-def _label(row: dict[str, Any]) -> str:
-    return str(row.get("column") or row.get("field") or row.get("level") or row.get("what") or "")
 
 
 def _plots(root: Path) -> list[report.Plot]:

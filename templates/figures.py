@@ -74,7 +74,9 @@ def _measured(value: object) -> Measurement:
 
 def written(value: float, unit: str) -> str:
     """A number in its unit, to the digits that carry information: `0.9733`, `0.412 ms`, `21,862 bytes`."""
-    number, suffix = _UNITS.get(unit, (lambda v: f"{v:.4g}", f" {unit}"))
+    if unit not in _UNITS:
+        return f"{value:.4g} {unit}"
+    number, suffix = _UNITS[unit]
     return number(value) + suffix
 
 

@@ -17,18 +17,20 @@ _BOMS = (
 _PAIRS = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")
 _ODD_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*")
 _CONTROLS = re.compile("[\x80-\x9f]")
+_RUNS = re.compile(rb"[\x80-\xff]{3,}")  # western text has odd letters one by one, other alphabets in runs
+_OTHERS = ["cp1250", "cp1251", "cp1253", "cp1255", "cp1256", "koi8_r", "shift_jis", "gb18030", "big5", "euc_kr"]
 _SAMPLE = 200_000
 
 
 @dataclass(frozen=True)
 class Text:
-    """Decoded content: UTF-8, ``\\n`` newlines, no byte order mark.
+    r"""Decoded content: UTF-8, ``\n`` newlines, no byte order mark.
 
     Attributes:
         raw: The UTF-8 bytes.
         encoding: Name of the encoding found.
         bom: Whether a byte order mark was removed.
-        crlf: Whether ``\\r\\n`` or ``\\r`` became ``\\n``.
+        crlf: Whether ``\r\n`` or ``\r`` became ``\n``.
     """
 
     raw: bytes
@@ -71,21 +73,27 @@ def _utf8(content: bytes, encoding: str, name: str) -> bytes:
 
 
 def _guess(raw: bytes, error: UnicodeDecodeError, name: str) -> tuple[bytes, str]:
-    """Single-byte encodings, unless the file is mostly good UTF-8 with some damage."""
+    """Another encoding, unless the file is mostly good UTF-8 with some damage."""
+    lines = b"\n".join(_ODD_LINE.findall(raw, 0, 50 * _SAMPLE))[:_SAMPLE]
+    odd = sum(byte > 127 for byte in lines)
+    if len(_PAIRS.findall(lines)) * 2 < odd:
+        western = sum(map(len, _RUNS.findall(lines))) < 0.3 * odd
+        for encoding in ["cp1252"] if western else _by_language(lines):
+            try:
+                text = raw.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            if not _CONTROLS.search(text):
+                return text.encode(), encoding
+    raise _undecodable(name, raw, error.start, "utf-8")
+
+
+def _by_language(lines: bytes) -> list[str]:
+    """The encoding in which the text reads like a language, if there is one."""
     from charset_normalizer import from_bytes
 
-    lines = b"\n".join(_ODD_LINE.findall(raw, 0, 50 * _SAMPLE))[:_SAMPLE]
-    if len(_PAIRS.findall(lines)) * 2 < sum(byte > 127 for byte in lines):
-        best = from_bytes(lines, cp_isolation=["cp1252", "cp1250", "cp1251", "latin_1", "iso8859_15", "mac_roman",
-                                               "shift_jis", "gb18030", "big5", "euc_kr"]).best()  # fmt: skip
-        if best is not None:
-            try:
-                text = raw.decode(best.encoding)
-            except UnicodeDecodeError:
-                text = "\x80"
-            if not _CONTROLS.search(text):
-                return text.encode(), best.encoding.replace("_", "-")
-    raise _undecodable(name, raw, error.start, "utf-8")
+    best = from_bytes(lines, cp_isolation=_OTHERS).best()
+    return [best.encoding.replace("_", "-")] if best is not None and best.coherence > 0 else []
 
 
 def _undecodable(name: str, raw: bytes, at: int, encoding: str) -> DataError:

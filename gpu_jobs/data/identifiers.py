@@ -11,6 +11,7 @@ _NAME = re.compile(r"(^|[_\W])(id|ids|uuid|guid|key|index|idx|rownum|row|nr|no|n
 _CAMEL = re.compile(r"[a-z](Id|ID)$")
 _UUID = r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"
 _FEW = 20
+COUNTER = 0.9  # a number that counts rows without being named as an identifier
 SURE = 0.8  # from this score on a column is listed as an identifier
 
 
@@ -36,7 +37,7 @@ def _numbers(values: pl.Series, column: dict[str, Any], share: float, named: boo
         return None
     steps = values.diff().drop_nulls()
     if share == 1.0 and ((steps == 1).all() or (steps == -1).all()):
-        return _found(0.99, "counts the rows one by one")
+        return _found(0.99 if named else COUNTER, "counts the rows one by one")
     if named:
         return _found(0.95, f"is named as an identifier and {share:.0%} of its values are distinct")
     if share == 1.0 and ((steps > 0).all() or (steps < 0).all()):

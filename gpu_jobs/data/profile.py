@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .arrays import class_indices, target_labels
 from .candidates import candidates, suggest_task
 from .errors import DataError, nearest
-from .identifiers import SURE
+from .identifiers import COUNTER, SURE
 from .leaks import find_leaks
 
 TASKS = ("binary", "multiclass", "regression")
@@ -36,16 +36,11 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
     columns: dict[str, dict[str, Any]] = {column["name"]: column for column in facts["columns"]}
     _check_names(columns, args)
     frame = pl.read_parquet(root / "data" / "snapshot.parquet")
-    usable = _usable(columns, args)
-    if not usable:
-        raise DataError(
-            "no usable column besides the target: all others are constant, empty, identifiers or dropped",
-            "input.no_usable_column",
-            fix="give a table with at least one column that varies, or drop fewer",
-        )
-    target, leaks = None, []
+    target, leaks, answers = None, [], np.zeros(0)
     if args.get("target"):
         target, answers = _target(frame, columns[args["target"]], args)
+    usable, counters = _usable(columns, args)
+    if target is not None:
         known = np.flatnonzero(np.isfinite(answers) if target["suggested_task"] == "regression" else answers >= 0)
         classes = 0 if target["suggested_task"] == "regression" else target["distinct"]
         kinds = {name: columns[name]["type"] for name in usable}
@@ -56,7 +51,7 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         "target": target,
         "leaks": leaks,
         "duplicates": _duplicates(frame),
-        "identifiers": [n for n, c in columns.items() if c["identifier"] and c["identifier"]["score"] >= SURE],
+        "identifiers": [n for n, c in columns.items() if _names_rows(c) and n not in counters],
         "constant": [n for n, c in columns.items() if c["constant"]],
         "all_missing": [n for n, c in columns.items() if c["all_missing"]],
         "time": _time(columns, args),
@@ -88,18 +83,31 @@ def _check_names(columns: dict[str, Any], args: dict[str, Any]) -> None:
         raise DataError(f"task {args['task']!r} is not one of {', '.join(TASKS)}", "input.task", field="task")
 
 
-def _usable(columns: dict[str, dict[str, Any]], args: dict[str, Any]) -> list[str]:
-    """Columns that could be features: they vary, do not merely name rows and were not excluded."""
+def _names_rows(column: dict[str, Any]) -> bool:
+    return column["identifier"] is not None and column["identifier"]["score"] >= SURE
+
+
+def _usable(columns: dict[str, dict[str, Any]], args: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Columns that could be features, and those of them that merely count rows but are all there is.
+
+    Features vary, do not merely name rows (unless asked for) and were not excluded.
+    """
     out = {args.get("target"), args.get("group"), *(args.get("drop") or ())}
     asked = args.get("features") or list(columns)
-    return [
-        name
-        for name in asked
-        if name not in out
-        and not columns[name]["constant"]
-        and not columns[name]["all_missing"]
-        and (bool(args.get("features")) or (columns[name]["identifier"] or {"score": 0})["score"] < SURE)
-    ]
+    varying = [n for n in asked if n not in out and not columns[n]["constant"] and not columns[n]["all_missing"]]
+    if args.get("features") and varying:
+        return varying, []
+    usable = [name for name in varying if not _names_rows(columns[name])]
+    counters = [n for n in varying if (columns[n]["identifier"] or {"score": 0})["score"] == COUNTER]
+    if usable:
+        return usable, []
+    if not counters:
+        raise DataError(
+            "no usable column besides the target: all others are constant, empty, identifiers or dropped",
+            "input.no_usable_column",
+            fix="give a table with at least one column that varies, or drop fewer",
+        )
+    return counters, counters
 
 
 def _target(frame: pl.DataFrame, column: dict[str, Any], args: dict[str, Any]) -> tuple[dict[str, Any], NDArray[Any]]:

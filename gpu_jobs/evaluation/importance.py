@@ -17,7 +17,7 @@ from .problem import Problem
 from .scoring import scores
 
 REPEATS = 5
-_PREDICTIONS = 150_000  # row predictions that the whole table of importances should cost
+_PREDICTIONS = 100_000  # row predictions that the whole table of importances should cost
 _MOST_ROWS, _FEWEST_ROWS = 4_000, 200
 
 

@@ -161,8 +161,11 @@ class Host:
         start = spec["start"]
         if record.control().get("cancel"):
             error = error_document("job.cancelled", "the job was cancelled before it began")
-            record.write_exit(exit_document(start, "cancelled", 0.0, error))
+            self._refuse(record, exit_document(start, "cancelled", 0.0, error))
             return
+        warm = spec["kind"] in TORCH_KINDS
+        if warm and not self._warm().ready:
+            return  # stays pending, so that it can still be cancelled at once; looked at when torch is there
         for left in [left for left in self._left if left.record.id == record.id]:
             self._clear(left)
         if start > 1:
@@ -173,7 +176,7 @@ class Host:
         if running.limits.get("memory_mb"):
             plan["memory"] = "cgroup" if running.group else "watcher"
             plan["group"] = str(running.group.folder) if running.group else None
-        if spec["kind"] in TORCH_KINDS:
+        if warm:
             running.warm = self._warm().ask(record.id, start, plan)
             if not running.warm:
                 self._retry(record.id)
@@ -239,7 +242,13 @@ class Host:
             self._again[record.id] = time.monotonic() + AGAIN
             return
         error = error_document("job.bad_spec", f"job.json of job {record.id!r} cannot be read as a job")
-        record.write_exit(exit_document(start, "failed", 0.0, error))
+        self._refuse(record, exit_document(start, "failed", 0.0, error))
+
+    def _refuse(self, record: Record, ended: dict[str, Any]) -> None:
+        try:
+            record.write_exit(ended)
+        except OSError:
+            self._again[record.id] = time.monotonic() + AGAIN  # the disk is full: later
 
     def _retry(self, job_id: str) -> None:
         self._running.pop(job_id, None)
@@ -302,7 +311,9 @@ class Host:
             self._zygote_died(zygote)
             return
         for message in messages:
-            running = self._running.get(message["id"])
+            running = self._running.get(message.get("id", ""))
+            if "ready" in message:
+                self._scan()
             if running is None:
                 continue
             if "status" in message:

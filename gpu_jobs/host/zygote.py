@@ -28,12 +28,16 @@ class Zygote:
 
     Args:
         root: The sandbox's root.
+
+    Attributes:
+        ready: Whether torch has been imported; before that, asking only means waiting.
     """
 
     def __init__(self, root: Path) -> None:
         asks_read, self._asks = os.pipe()
         self.answers, answers_write = os.pipe()
         self._buffer = b""
+        self.ready = False
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
@@ -52,12 +56,14 @@ class Zygote:
         return True
 
     def hear(self) -> list[dict[str, Any]] | None:
-        """What happened: `{"id", "pid"}` forked, `{"id", "status"}` ended; None when the zygote is gone."""
+        """What happened: `{"ready"}`, `{"id", "pid"}` forked, `{"id", "status"}` ended; None = it is gone."""
         data = os.read(self.answers, 65536)
         if not data:
             return None
         *lines, self._buffer = (self._buffer + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        messages = [json.loads(line) for line in lines]
+        self.ready = self.ready or any("ready" in message for message in messages)
+        return messages
 
     def close(self) -> None:
         """Let the zygote go: it leaves when nobody can ask any more."""
@@ -74,6 +80,7 @@ def _live(root: Path, asks: int, answers: int) -> NoReturn:
     try:
         os.setsid()
         _warm()
+        _say(answers, {"ready": True})
         _serve(root, asks, answers)
     except BaseException:  # outermost frame of this process
         traceback.print_exc()

@@ -1,1 +1,1 @@
-"""The supervisor: one process per state folder that keeps named deployments answering. It trains and decides nothing."""
+"""The supervisor: one process per state folder that keeps named deployments answering. It decides nothing."""

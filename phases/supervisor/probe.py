@@ -1,4 +1,4 @@
-"""Questions to a server on loopback: is it ready, does it answer the example, which process answers. It changes nothing."""
+"""Questions to a server on loopback: is it ready, does it answer the example, which process answers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import math
 import os
 import time
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,9 @@ async def minimal_load(port: int, request: DeployRequest) -> None:
 def same(found: Any, wanted: Any) -> bool:
     """Whether two JSON values are equal, numbers to a relative `TOLERANCE`."""
     if isinstance(wanted, dict):
-        return isinstance(found, dict) and found.keys() == wanted.keys() and all(same(found[k], wanted[k]) for k in wanted)
+        return (
+            isinstance(found, dict) and found.keys() == wanted.keys() and all(same(found[k], wanted[k]) for k in wanted)
+        )
     if isinstance(wanted, list):
         return isinstance(found, list) and len(found) == len(wanted) and all(map(same, found, wanted))
     if isinstance(wanted, bool) or not isinstance(wanted, int | float):
@@ -126,7 +128,10 @@ async def _client(port: int, request: DeployRequest) -> None:
             status, body = await connection.ask("/predict", request.example_request)
             if status != 200:
                 raise ConnectionError(f"status {status}: {body[:300].decode(errors='replace')}")
-            predictions = json.loads(body)["predictions"]
+            try:
+                predictions = json.loads(body)["predictions"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConnectionError(f"no predictions in {body[:300]!r}") from error
             if request.expected is not None and not same(predictions, request.expected):
                 raise ConnectionError(f"{predictions!r} instead of {request.expected!r}")
 

@@ -7,21 +7,17 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gpu_jobs.host import processes
-from phases.supervisor.records import folder, log_path
+from phases.supervisor.records import log_path
 from phases.supervisor.request import DeployRequest
 
-MARK = "NEUROLOOM_DEPLOYMENT"
+MARK = "NEUROLOOM_DEPLOYMENTS_OF"  # in the environment of every server: its state folder
 LOG_BYTES = 10_000_000
 _PIDFD_GETFD = 438  # the same number on every architecture
-
-
-def mark(home: Path, name: str) -> str:
-    """Value of the environment variable `MARK` by which a deployment's processes are found again."""
-    return str(folder(home) / name)
 
 
 class ServerProcess:
@@ -56,7 +52,7 @@ class ServerProcess:
                 stdout=out,
                 stderr=out,
                 cwd=home,
-                env=os.environ | {MARK: mark(home, request.name), "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {MARK: str(home), "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
         try:
@@ -93,10 +89,8 @@ class ServerProcess:
         """TERM, at most `drain` seconds to finish its requests, then KILL for its whole group."""
         if drain > 0 and self.alive():
             os.kill(self.pid, signal.SIGTERM)
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self.ended(), drain)
-            except TimeoutError:
-                pass
         if self.alive():
             os.killpg(self.pid, signal.SIGKILL)
         await self.ended()
@@ -122,9 +116,9 @@ class ServerProcess:
         return None
 
 
-def end_strays(home: Path, name: str, keep: ServerProcess | None) -> list[int]:
-    """Kill what an earlier supervisor started for a name and no record keeps; their pids."""
-    strays = [pid for pid in processes.marked(MARK, mark(home, name)) if keep is None or pid != keep.pid]
+def end_strays(home: Path, keep: set[int]) -> list[int]:
+    """Kill what an earlier supervisor of the folder started and no record keeps; their pids."""
+    strays = [pid for pid in processes.marked(MARK, str(home)) if pid not in keep]
     processes.kill_all(strays)
     return strays
 

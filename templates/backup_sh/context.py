@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..frozen import Frozen, Name
+from templates.frozen import Frozen, Name
 
 
 class BackupShContext(Frozen):

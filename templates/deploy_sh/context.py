@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..frozen import Frozen, Name
+from templates.frozen import Frozen, Name
 
 
 class DeployShContext(Frozen):

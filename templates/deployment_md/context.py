@@ -6,8 +6,8 @@ import json
 import shlex
 from typing import Any
 
-from ..deploy_sh.context import DeployShContext
-from ..frozen import Frozen, Name
+from templates.deploy_sh.context import DeployShContext
+from templates.frozen import Frozen, Name
 
 
 class DeploymentMdContext(Frozen):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from memory.measurement import Measurement
-
-from ..frozen import Frozen
+from templates.frozen import Frozen
 
 
 class MetadataContext(Frozen):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from memory.measurement import Measurement
-
-from ..frozen import Frozen
-from ..report.context import Baseline
+from templates.frozen import Frozen
+from templates.report.context import Baseline
 
 
 class ModelCardContext(Frozen):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from memory.measurement import Measurement
-
-from ..frozen import Frozen
-from ..quoting import Quoted
-from .svg import inline
+from templates.frozen import Frozen
+from templates.quoting import Quoted
+from templates.report.svg import inline
 
 Metrics = dict[str, Measurement]
 
@@ -137,7 +136,7 @@ class DecisionRow(Frozen):
     reason: str
     reasoner: str = "rules"
     at: str = ""
-    evidence: dict[str, Any] = {}
+    evidence: dict[str, Any] = Field(default_factory=dict)
 
 
 class AttemptRow(Frozen):
@@ -200,9 +199,9 @@ class ReportContext(Frozen):
     reason: str = ""
     checks: tuple[Check, ...]
     metrics: Metrics
-    train_metrics: Metrics = {}
+    train_metrics: Metrics = Field(default_factory=dict)
     gap: Measurement | None = None
-    serving: Metrics = {}
+    serving: Metrics = Field(default_factory=dict)
     baselines: tuple[Baseline, ...] = ()
     importance: tuple[Importance, ...] = ()
     robustness: tuple[Fall, ...] = ()

@@ -11,10 +11,21 @@ from xml.etree import ElementTree
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
-_ALLOWED = frozenset(
-    "svg g path rect circle ellipse line polyline polygon text tspan title desc defs clipPath use marker"
-    " linearGradient radialGradient stop pattern image".split()
-)
+_SHAPES = {"path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "image", "use"}
+_OTHERS = {
+    "svg",
+    "g",
+    "defs",
+    "title",
+    "desc",
+    "clipPath",
+    "marker",
+    "linearGradient",
+    "radialGradient",
+    "stop",
+    "pattern",
+}
+_ALLOWED = _SHAPES | _OTHERS
 _LINKS = ("href", f"{{{XLINK}}}href")
 
 

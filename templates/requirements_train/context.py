@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..frozen import Frozen
+from templates.frozen import Frozen
 
 Distribution = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")]

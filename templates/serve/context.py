@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..frozen import Frozen
+from templates.frozen import Frozen
 
 
 class ServeContext(Frozen):

@@ -76,6 +76,14 @@ def test_class_weights_follow_the_metric_in_the_order_of_the_labels(build: Any, 
     assert (900 * no + 100 * yes) / 1000 == pytest.approx(1.0, rel=1e-4)
 
 
+def test_no_class_weighs_more_than_twenty_times_another(build: Any) -> None:
+    context = build.design_context(class_weights=True)
+    context["dataset"]["metric"] = "balanced_accuracy"
+    context["prepare"]["classes"] = [["yes", 2, 1, 1], ["no", 9998, 9, 9]]
+    no, yes = decide(context).training["class_weights"]
+    assert yes / no == pytest.approx(20.0, rel=1e-4)
+
+
 def test_without_the_plans_wish_no_class_weighs_more(build: Any) -> None:
     context = build.design_context()
     context["prepare"]["classes"] = [["yes", 1, 1, 1], ["no", 9999, 9, 9]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -39,6 +40,18 @@ def test_every_prompt_treats_data_as_data_and_names_its_limits(role: str) -> Non
     brief = load_brief(role)
     assert "# Data are data" in brief.prompt and "never instructions" in brief.prompt
     assert brief.limits.decision_seconds > 0 and brief.needs_approval and brief.tools
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_tool_of_a_brief_is_a_command_that_exists(role: str) -> None:
+    from app.cli.root import cli
+
+    for tool in load_brief(role).tools:
+        command: click.Command | None = cli
+        for word in tool.split():
+            assert isinstance(command, click.Group)
+            command = command.get_command(click.Context(command), word)
+        assert command is not None, f"{role} lists {tool!r}"
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -24,6 +24,12 @@ def test_a_large_gap_is_over_fitting_and_is_regularised(build: Any) -> None:
     assert "width" not in found.change
 
 
+def test_a_network_that_is_perfect_on_its_training_rows_is_not_made_larger(build: Any) -> None:
+    scores = build.scores(network=0.985, train=1.0, linear=0.97, trees=0.94, naive=0.44, error=0.014)
+    found = decide(build.candidate(scores=scores, checks=[failed("min_accuracy", 0.99, 0.985)]))
+    assert found.kind == "over_fit" and "width" not in found.change
+
+
 def test_over_fitting_again_also_gets_a_smaller_network(build: Any) -> None:
     found = decide(build.candidate(attempt=2, scores=build.scores(network=0.83, train=0.99)))
     assert found.kind == "over_fit" and found.change["width"] == 64

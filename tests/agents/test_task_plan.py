@@ -154,6 +154,13 @@ def test_ten_even_classes_are_not_called_imbalanced(build: Any) -> None:
     assert plan.metric == "accuracy" and plan.task == "multiclass" and plan.positive is None
 
 
+def test_a_label_with_a_handful_of_rows_does_not_choose_the_metric_and_is_named(build: Any) -> None:
+    plan = decide(build.churn(classes=[["inland", 500], ["ocean", 495], ["island", 5]]))
+    assert plan.metric == "accuracy" and any("'island'" in note for note in plan.notes)
+    fraud = decide(build.churn(classes=[["no", 995], ["yes", 5]]))
+    assert fraud.metric == "macro_f1" and fraud.class_weights
+
+
 def test_an_asked_metric_beats_a_requirement_and_a_requirement_beats_the_rules(build: Any) -> None:
     rare = [["no", 940], ["yes", 60]]
     stated = [{"metric": "accuracy", "comparison": ">=", "value": 0.9}]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from measured import measured
 from pydantic import BaseModel
-from report_cases import HOSTILE, PASSED, REJECTED
 
 from templates.backup_sh.context import BackupShContext
 from templates.deploy_sh.context import DeployShContext
@@ -19,6 +17,8 @@ from templates.requirements_train.context import RequirementsTrainContext
 from templates.serve.context import ServeContext
 from templates.train_py.context import TrainPyContext
 from templates.validation_py.context import ValidationPyContext
+from tests.templates.measured import measured
+from tests.templates.report_cases import HOSTILE, PASSED, REJECTED
 
 RUN = "r-20261121-094501-k3f9"
 ROW = {"island": "Torger'sen", "bill_length_mm": 39.1, "sex": None}

@@ -97,15 +97,16 @@ def write_model(folder: Path, *, regression: bool = False, width: int = 32) -> N
         last,
     ]
     initial.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
+    axis: dict[str, Any] = {"axis": 1}
     nodes = [
-        helper.make_node(kind, inputs, [out], **({"axis": 1} if kind in ("Concat", "Softmax") else {}))
+        helper.make_node(kind, inputs, [out], **(axis if kind in ("Concat", "Softmax") else {}))
         for kind, inputs, out in steps
     ]
     ends = [
         helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["n", 6]),
         helper.make_tensor_value_info("categories", TensorProto.INT64, ["n", 1]),
     ]
-    shape = ["n"] if regression else ["n", 3]
+    shape: list[str | int | None] = ["n"] if regression else ["n", 3]
     result = helper.make_tensor_value_info(last[2], TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, "kit", ends, [result], initial)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from measured import BENCHMARK, TEST, measured
+from typing import Any
 
 from memory.measurement import Measurement
 from templates.report.context import (
@@ -17,15 +17,19 @@ from templates.report.context import (
     Plot,
     ReportContext,
 )
+from tests.templates.measured import BENCHMARK, TEST, measured
 
 HOSTILE = "<script>alert('x')</script> | `$(rm -rf ~)` \"&\\ {{ 7*7 }} [a](http://b) ]]>"
 SVG = """<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd">
-<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="460pt" height="270pt" viewBox="0 0 460 270">
-<style>*{fill:red}</style><script>alert(1)</script><defs><clipPath id="c1"><rect width="9" height="9"/></clipPath></defs>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+ width="460pt" height="270pt" viewBox="0 0 460 270">
+<style>*{fill:red}</style><script>alert(1)</script>
+<defs><clipPath id="c1"><rect width="9" height="9"/></clipPath></defs>
 <g clip-path="url(#c1)" onclick="alert(2)"><path id="p" d="M0 270 L230 100 L460 20" stroke="#3d85d8" fill="none"/></g>
-<use xlink:href="#p"/><use href="http://elsewhere/x.svg#y"/><text x="9" y="20" fill="#7d8590">Loss &lt;by epoch&gt;</text></svg>"""
-PREFLIGHT = {"job": "preflight-1", "split": "train", "rows": 32}
-VALIDATION = {"job": "evaluate-1", "split": "validation", "rows": 55}
+<use xlink:href="#p"/><use href="http://elsewhere/x.svg#y"/>
+<text x="9" y="20" fill="#7d8590">Loss &lt;by epoch&gt;</text></svg>"""
+PREFLIGHT: dict[str, Any] = {"job": "preflight-1", "split": "train", "rows": 32}
+VALIDATION: dict[str, Any] = {"job": "evaluate-1", "split": "validation", "rows": 55}
 
 
 def _metrics(lower: float = 0.0) -> dict[str, Measurement]:

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from cases import CASES
 
 import templates
 from templates import artefacts, render
 from templates.catalogue import CONTEXTS
+from tests.templates.cases import CASES
 
 FOLDER = Path(templates.__file__).parent
 

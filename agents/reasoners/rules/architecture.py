@@ -19,6 +19,8 @@ WIDE = 200
 SEVERAL = 50
 """Above so many the codes are coarser."""
 MANY_CLASSES = 50
+HEAVIEST = 20.0
+"""A class weighs at most so many times the lightest: a handful of rows must not rule the gradient."""
 RATE_UP, RATE_DOWN = 2.0, 4.0
 """The range test may move the designed rate up and down by these factors, no further."""
 BUDGET_GUARD = 1.25
@@ -127,8 +129,9 @@ def _class_weights(context: Mapping[str, Any]) -> list[float] | None:
     seen = [max(counts.get(label, 0), 1) for label in dataset["labels"]]
     power = 1.0 if dataset["metric"] == "balanced_accuracy" else 0.5
     raw = [(sum(seen) / count) ** power for count in seen]
-    mean = sum(weight * count for weight, count in zip(raw, seen, strict=True)) / sum(seen)
-    return [round(weight / mean, 6) for weight in raw]
+    capped = [min(weight, HEAVIEST * min(raw)) for weight in raw]
+    mean = sum(weight * count for weight, count in zip(capped, seen, strict=True)) / sum(seen)
+    return [round(weight / mean, 6) for weight in capped]
 
 
 def _take_recipe(

@@ -22,6 +22,8 @@ NEAR = 0.02
 """Skill below this is no skill."""
 GAP = 0.1
 """A training score this much (in skill) above the validation score is over-fitting."""
+LEARNED = 0.97
+"""A network that is nearly perfect on its training rows gains nothing from more capacity."""
 FEW_ROWS = 200
 STILL_FEW_ROWS = 1000
 
@@ -209,7 +211,8 @@ def _best_value(scores: Mapping[str, Any], metric: metrics.Metric) -> float:
 
 def _over_fit(context: Mapping[str, Any], skills: Skills) -> Finding | None:
     gap = skills.train - skills.network
-    if gap <= max(GAP, 2 * skills.noise):
+    learned = skills.train >= LEARNED and gap > 0
+    if not learned and gap <= max(GAP, 2 * skills.noise):
         return None
     network, settings, rows = context["architecture"], context["training"], _train_rows(context)
     told = f"training rows score {skills.train:.2f} and unseen ones {skills.network:.2f} (0 naive, 1 perfect)"
@@ -243,7 +246,7 @@ def _under_fit(context: Mapping[str, Any], skills: Skills) -> Finding:
     numbers = network["inputs"]["numbers"]
     if skills.trees - skills.network > skills.noise and 0 < numbers <= WIDE:
         change["number_embedding"] = "piecewise"
-    told = f"training rows score only {skills.train:.2f}, unseen ones {skills.network:.2f} (0 naive, 1 perfect)"
+    told = f"training rows score {skills.train:.2f} and unseen ones {skills.network:.2f} alike (0 naive, 1 perfect)"
     other = max(skills.linear, skills.trees)
     return Finding("under_fit", f"{told}, a baseline {other:.2f}" if other > skills.network else told, change)
 

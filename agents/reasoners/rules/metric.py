@@ -14,6 +14,8 @@ RARE = 0.4
 """A class is rare below this share of an even share: 20 % of the rows with two classes, 4 % with ten."""
 VERY_RARE = 0.2
 """Below this share of an even share the loss is weighted too: 10 % of the rows with two classes."""
+TOO_FEW = 25
+"""A class with fewer rows cannot be judged (a test split holds five of them), so it does not choose the metric."""
 WEIGHTED = ("macro_f1", "balanced_accuracy", "f1", "recall")
 """Metrics for which a missed rare class costs as much as, or more than, a false alarm."""
 SKEWED = 1.0
@@ -83,7 +85,17 @@ def transform(task: Task, target: Target) -> tuple[Literal["none", "log1p"], str
     return "none", ""
 
 
+def hard_to_judge(task: Task, target: Target) -> tuple[str, ...]:
+    """Labels with too few rows to judge, where at least two others have enough."""
+    if task == "regression":
+        return ()
+    few = tuple(label for label, rows in target.classes or () if rows < TOO_FEW)
+    return few if len(target.labels) - len(few) >= 2 else ()
+
+
 def _smallest(target: Target) -> tuple[float, str]:
+    """Share and name of the rarest label that can be judged."""
+    left_out = hard_to_judge("multiclass", target)
     counts = dict(target.classes or ())
-    label = min(counts, key=lambda name: (counts[name], name))
+    label = min((name for name in counts if name not in left_out), key=lambda name: (counts[name], name))
     return counts[label] / max(sum(counts.values()), 1), label

@@ -40,7 +40,7 @@ def choose(table: Table, task: Task, target: str) -> tuple[Split, str, dict[str,
         column, why = time
         return Split(method="time", fractions=fractions, time=column, seed=seed), why, {"time": column}
     if task == "regression":
-        return Split(method="random", fractions=fractions, seed=seed), "rows are independent", {}
+        return Split(method="random", fractions=fractions, seed=seed), "nothing says that rows belong together", {}
     return (
         Split(method="stratified", fractions=fractions, seed=seed),
         "each part has the classes in equal shares",

@@ -67,7 +67,7 @@ def decide(context: Mapping[str, Any]) -> TaskPlan:
         target_transform=transform,
         class_weights=metric.class_weights(task, facts, steering),
         proposed=bool(proposed),
-        notes=(*recipe_notes, *inputs.notes, *_duplicates(table)),
+        notes=(*recipe_notes, *inputs.notes, *_scarce(task, facts), *_duplicates(table)),
     )
 
 
@@ -89,6 +89,12 @@ def _labels(task: Task, facts: Target, asked: str | None) -> tuple[tuple[str, ..
 
 def _left_out(dropped: tuple[Any, ...]) -> str:
     return f", left out {listed(entry.name for entry in dropped)}" if dropped else ""
+
+
+def _scarce(task: Task, facts: Target) -> list[str]:
+    few = metric.hard_to_judge(task, facts)
+    told = "have too few rows to be learned or judged well; merge them, or add rows"
+    return [f"labels {listed(few)} {told}"] if few else []
 
 
 def _duplicates(table: Table) -> list[str]:

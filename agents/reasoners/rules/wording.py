@@ -30,4 +30,6 @@ def one_line(parts: Sequence[str]) -> str:
 
 def percent(share: float) -> str:
     """A share as a percentage with a sensible number of digits."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
     return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"

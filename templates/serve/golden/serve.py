@@ -88,9 +88,7 @@ class Model:
     """The network and its rows code: raw rows in, predictions out."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        os.environ["ORT_DISABLE_TELEMETRY"] = (
-            "1"  # before the import: the official wheels report home without it
-        )
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: the official wheels report home without it
         import onnxruntime
 
         rows = _load_package("rows", HERE / "rows")
@@ -183,9 +181,7 @@ class Batcher:
             self._settle(batch, *self._run([a for a, _ in batch]))
             self._again()
         else:
-            running = asyncio.get_running_loop().run_in_executor(
-                self.thread, self._run, [a for a, _ in batch]
-            )
+            running = asyncio.get_running_loop().run_in_executor(self.thread, self._run, [a for a, _ in batch])
             running.add_done_callback(partial(self._finished, batch))
 
     def _finished(self, batch: list[tuple[Any, asyncio.Future]], running: asyncio.Future) -> None:
@@ -203,9 +199,7 @@ class Batcher:
         except Exception as error:  # whatever the runtime raises must reach the requests that wait for it
             return [], error
 
-    def _settle(
-        self, batch: list[tuple[Any, asyncio.Future]], answers: list, error: Exception | None
-    ) -> None:
+    def _settle(self, batch: list[tuple[Any, asyncio.Future]], answers: list, error: Exception | None) -> None:
         for index, (_, future) in enumerate(batch):
             if future.done():
                 continue
@@ -256,9 +250,7 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """The families of /metrics."""
-        requests = CounterMetricFamily(
-            "inference_requests", "Answers to POST /predict by status", labels=["code"]
-        )
+        requests = CounterMetricFamily("inference_requests", "Answers to POST /predict by status", labels=["code"])
         for code, count in self.codes.items():
             requests.add_metric([str(code)], count)
         total, pairs = 0, []
@@ -270,9 +262,7 @@ class Metrics:
         labels = CounterMetricFamily("inference_predictions", "Predictions by label", labels=["label"])
         for label, count in self.labels.items():
             labels.add_metric([label], count)
-        model = GaugeMetricFamily(
-            "inference_model_info", "The model that answers", labels=list(self.identity)
-        )
+        model = GaugeMetricFamily("inference_model_info", "The model that answers", labels=list(self.identity))
         model.add_metric(list(self.identity.values()), 1)
         yield from (requests, latency, labels, model)
         yield CounterMetricFamily("inference_rows", "Rows predicted", value=self.rows)
@@ -303,9 +293,7 @@ class Front:
         try:
             if scope["method"] != "POST":
                 extra = ((b"allow", b"POST"),)
-                raise Refused(
-                    405, "method_not_allowed", f"/predict takes POST, not {scope['method']}", None, "POST"
-                )
+                raise Refused(405, "method_not_allowed", f"/predict takes POST, not {scope['method']}", None, "POST")
             predictions = await self.predict(await self._body(receive))
             self.metrics.predicted(predictions)
             status, milliseconds = 200, round((time.perf_counter() - begun) * 1000, 3)
@@ -322,9 +310,7 @@ class Front:
         self.metrics.answered(status, time.perf_counter() - begun)
         await self._send(send, status, orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), extra)
 
-    async def _send(
-        self, send: Any, status: int, body: bytes, extra: tuple[tuple[bytes, bytes], ...]
-    ) -> None:
+    async def _send(self, send: Any, status: int, body: bytes, extra: tuple[tuple[bytes, bytes], ...]) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *extra]
         if self.draining or status in (408, 413):  # the rest of an unread body is not a next request
             headers.append((b"connection", b"close"))
@@ -352,9 +338,7 @@ class Front:
                     body = b"".join(parts)
             except TimeoutError:
                 limit = f"{self.settings.body_seconds:g} s"
-                raise Refused(
-                    408, "slow_body", f"the body did not arrive within {limit}", None, limit
-                ) from None
+                raise Refused(408, "slow_body", f"the body did not arrive within {limit}", None, limit) from None
         if len(body) > self.max_body:
             limit = f"at most {self.max_body} bytes"
             raise Refused(413, "too_large", f"the body is larger than {self.max_body} bytes", None, limit)
@@ -365,16 +349,12 @@ class Front:
         try:
             payload = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise Refused(
-                400, "not_json", f"the body is not JSON: {error}", None, "a JSON object or list"
-            ) from None
+            raise Refused(400, "not_json", f"the body is not JSON: {error}", None, "a JSON object or list") from None
         rows = self.rows(payload)
         if len(rows) == 1:
             return [await self.batcher.submit(self.model.encode(rows[0]))]
         if len(rows) > INLINE_ROWS:
-            return await asyncio.get_running_loop().run_in_executor(
-                self.batcher.thread, self.predict_many, rows
-            )
+            return await asyncio.get_running_loop().run_in_executor(self.batcher.thread, self.predict_many, rows)
         return self.predict_many(rows)
 
     def predict_many(self, rows: list[Any]) -> list[dict[str, Any]]:
@@ -422,9 +402,7 @@ def build_api(front: Front) -> FastAPI:
         "operation_spans": False,
         "auto_configure": False,
     }
-    api = FastAPI(
-        title=model.identity["name"], version=model.identity["version"], description=about, telemetry=quiet
-    )
+    api = FastAPI(title=model.identity["name"], version=model.identity["version"], description=about, telemetry=quiet)
     started = time.time()
 
     @api.get("/health", summary="Is the process alive, and which model does it serve?")
@@ -451,9 +429,7 @@ def build_api(front: Front) -> FastAPI:
 
     @api.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def form() -> HTMLResponse:
-        return HTMLResponse(
-            text, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
-        )
+        return HTMLResponse(text, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
 
     @api.exception_handler(HTTPException)
     async def problem(_: Request, error: HTTPException) -> JSONResponse:
@@ -496,10 +472,7 @@ def predict_operation(model: Model) -> dict[str, Any]:
     shapes = [
         row,
         many,
-        *(
-            {"type": "object", "required": [k], "properties": {k: v}}
-            for k, v in (("rows", many), ("features", values))
-        ),
+        *({"type": "object", "required": [k], "properties": {k: v}} for k, v in (("rows", many), ("features", values))),
     ]
     error = {"type": "object", "properties": {"error": {"type": "object"}}}
     answer = {
@@ -514,9 +487,7 @@ def predict_operation(model: Model) -> dict[str, Any]:
     content = {"application/json": {"schema": {"anyOf": shapes}, "example": model.example}}
     told = {"200": ("Predictions in the order of the rows", answer), "422": ("A field is wrong", error)}
     told |= {"400": ("Not JSON", error), "413": ("Too large", error), "503": ("Busy: see Retry-After", error)}
-    responses = {
-        k: {"description": d, "content": {"application/json": {"schema": s}}} for k, (d, s) in told.items()
-    }
+    responses = {k: {"description": d, "content": {"application/json": {"schema": s}}} for k, (d, s) in told.items()}
     return {
         "summary": "Predict one row or many",
         "requestBody": {"required": True, "content": content},
@@ -581,14 +552,10 @@ def _json_type(value: Any) -> str:
 
 def parse(argv: list[str] | None = None) -> Settings:
     """Settings from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for field in fields(Settings):
         flag = "--" + field.name.replace("_", "-")
-        parser.add_argument(
-            flag, type=type(field.default), default=field.default, help=f"default {field.default}"
-        )
+        parser.add_argument(flag, type=type(field.default), default=field.default, help=f"default {field.default}")
     return Settings(**vars(parser.parse_args(argv)))
 
 
@@ -619,9 +586,7 @@ def main(argv: list[str] | None = None) -> int:
     server.front = front
     handed = [socket.socket(fileno=settings.fd)] if settings.fd >= 0 else None
     where = handed[0].getsockname() if handed else (settings.host, settings.port)
-    log.info(
-        "%s %s: http://%s:%s/", front.model.identity["name"], front.model.identity["version"], *where[:2]
-    )
+    log.info("%s %s: http://%s:%s/", front.model.identity["name"], front.model.identity["version"], *where[:2])
     server.run(sockets=handed)
     return 0 if server.started else 3
 

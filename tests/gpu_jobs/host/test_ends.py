@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,37 +106,7 @@ async def test_a_job_file_for_another_folder_is_refused(place: Any, eventually: 
     assert json.loads((folder / "exit").read_text())["error"]["code"] == "job.bad_spec"
 
 
-async def test_torch_is_imported_once_and_before_the_torch_jobs_are_forked(place: Any) -> None:
-    """Both jobs are children of one warm process, which is not the host."""
-    one, two = await place.run("train", "train-1"), await place.run("train", "train-2")
-    assert one.state == two.state == "done", (one, two)
-    assert one.result["torch"] and two.result["torch"]
-    host = json.loads((place.root / "jobs/host.json").read_text())["pid"]
-    assert one.result["parent"] == two.result["parent"] != host
-    assert (place.root / "jobs/host.log").read_text().count("torch ready") == 1
-
-
-async def test_without_torch_the_torch_job_fails_with_the_import_error(
-    place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "torch.py").write_text("raise ImportError('no torch on this machine')\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    outcome = await place.run("train")
-    assert (outcome.state, outcome.error["code"]) == ("failed", "job.crashed")
-    assert "no torch on this machine" in outcome.error["message"]
-
-
-async def test_a_torch_free_job_is_not_kept_waiting_while_torch_is_imported(place: Any) -> None:
-    train = place.start("train")
-    outcome = await place.run("noop")
-    assert outcome.state == "done"
-    assert not (place.root / "jobs/train-1/exit").exists()
-    assert (await train.outcome()).state == "done"
-
-
 def test_the_host_imports_nothing_heavy() -> None:
-    import subprocess
-
     code = "import gpu_jobs.host.__main__, sys; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     heavy = {"torch", "polars", "numpy", "pydantic", "asyncio", "ctypes", "subprocess", "dataclasses", "memory"}

@@ -38,24 +38,17 @@ async def finish(place: Any, spec: Any) -> int:
     raise AssertionError("never done")
 
 
-@pytest.mark.parametrize(("seed", "kind"), [(1, "single"), (2, "single"), (3, "single"), (4, "evaluate")])
-async def test_under_random_kills_every_job_gets_done_and_never_runs_twice_at_once(
-    place: Any, seed: int, kind: str
-) -> None:
-    chance, kills = random.Random(seed), list[int]()
-    done_at_once = 6
-    task = asyncio.create_task(killer(place, chance, kills))
-    specs = [place.spec(kind, f"{kind}-{number}", seconds=0.05) for number in range(done_at_once)]
-    if kind == "evaluate":  # torch must have the time to be imported between two kills
-        task.cancel()
-        await place.run("train")
-        task = asyncio.create_task(killer(place, random.Random(seed), kills))
+@pytest.mark.parametrize("seed", range(4))
+async def test_under_random_kills_every_job_gets_done_and_never_runs_twice_at_once(place: Any, seed: int) -> None:
+    kills: list[int] = []
+    task = asyncio.create_task(killer(place, random.Random(seed), kills))
     try:
         async with asyncio.timeout(120):
-            await asyncio.gather(*(finish(place, spec) for spec in specs[: 6 if kind == "single" else 2]))
+            specs = [place.spec("single", f"job-{number}", seconds=0.15) for number in range(5)]
+            await asyncio.gather(*(finish(place, spec) for spec in specs))
     finally:
         task.cancel()
     trace = (place.root / "trace").read_text().split()
     assert "overlap" not in trace
-    assert trace.count("start") >= trace.count("end") >= (6 if kind == "single" else 2)
-    assert kills
+    assert trace.count("start") >= trace.count("end") >= 5
+    assert len(kills) >= 5

@@ -1,20 +1,17 @@
-"""The same as `single`, as a kind that is forked from the warm process."""
+"""A torch kind that waits to be told to end; says whose child it is."""
 
 import os
 import time
 
-from gpu_jobs.host.processes import alive, identity
-from gpu_jobs.host.files import read_json, write_json
 from gpu_jobs.tasks.job import Job
 
 
 def run(job: Job) -> dict[str, int]:
-    mine = job.path(f"{job.id}.pid")
-    other = read_json(mine)
-    with job.path("trace").open("a") as trace:
-        trace.write("overlap\n" if alive(other) else "start\n")
-    write_json(mine, identity(os.getpid()))
-    time.sleep(job.args["seconds"])
-    with job.path("trace").open("a") as trace:
-        trace.write("end\n")
-    return {}
+    parent = os.getppid()
+    with job.path("starts").open("a") as file:
+        file.write("start\n")
+    job.emit("ready", parent=parent)
+    while not job.control().get("stop_early"):
+        job.check()
+        time.sleep(0.01)
+    return {"parent": parent}

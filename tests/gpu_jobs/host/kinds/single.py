@@ -3,8 +3,8 @@
 import os
 import time
 
-from gpu_jobs.host.processes import alive, identity
 from gpu_jobs.host.files import read_json, write_json
+from gpu_jobs.host.processes import alive, identity
 from gpu_jobs.tasks.job import Job
 
 

@@ -1,0 +1,104 @@
+"""Starting, reading, answering, cancelling and removing runs, as doors do it; no runner is alive here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memory.errors import InputError, RunError
+from memory.store import Memory
+from phases.request import RunRequest
+from phases.services.notes import Notes
+from phases.services.runs import Runs, workspace_id
+
+
+async def test_a_started_run_is_queued_and_says_so(runs: Runs, request_of: RunRequest) -> None:
+    view = await runs.start(request_of)
+    assert (view.status, view.queue_position) == ("queued", 1)
+    assert Path(view.workspace).is_dir()
+    assert (Path(request_of.workspace) / "neural" / "latest").resolve() == Path(view.workspace)
+    assert [phase.status for phase in view.phases] == ["pending"] * 5
+
+
+async def test_a_run_is_found_by_its_id_a_prefix_its_end_and_latest(runs: Runs, request_of: RunRequest) -> None:
+    run = (await runs.start(request_of)).run_id
+    for said in (run, run[:-1], run.removeprefix("r-")[:-1], run.rsplit("-", 1)[1], "latest"):
+        assert await runs.resolve(said) == run
+
+
+async def test_an_ambiguous_or_unknown_id_is_refused_with_what_there_is(runs: Runs, request_of: RunRequest) -> None:
+    with pytest.raises(InputError, match="no run in this workspace"):
+        await runs.resolve("latest")
+    first, second = (await runs.start(request_of)).run_id, (await runs.start(request_of)).run_id
+    with pytest.raises(InputError, match="fits 2 runs") as refused:
+        await runs.resolve("r-")
+    assert first in refused.value.message and second in refused.value.message
+    with pytest.raises(InputError, match="no run 'x-unknown'"):
+        await runs.resolve("x-unknown")
+
+
+async def test_a_missing_file_is_refused_before_anything_is_written(runs: Runs, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        await runs.start(RunRequest(data=str(tmp_path / "absent.csv"), workspace=str(tmp_path)))
+    assert refused.value.code == "input.missing_file"
+    assert not (tmp_path / "neural").exists()
+    assert await runs.list() == []
+
+
+async def test_a_recipe_that_does_not_exist_is_refused(runs: Runs, request_of: RunRequest) -> None:
+    with pytest.raises(InputError, match="r-nothing"):
+        await runs.start(request_of.model_copy(update={"from_run": "r-nothing"}))
+
+
+async def test_only_the_question_that_was_asked_can_be_answered(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    run = (await runs.start(request_of)).run_id
+    state = await memory.get(run, "state")
+    assert state is not None
+    question = {"id": "q1", "kind": "target", "text": "Which column?", "proposal": "left"}
+    await memory.put(run, "state", {**state.value, "state": "waiting", "question": question}, by="test")
+    view = await runs.get(run)
+    assert view.question is not None and view.question.proposal == "left"
+    with pytest.raises(RunError, match="does not wait for question 'other'"):
+        await runs.answer(run, "other", {"target": "x"}, "cli")
+    view = await runs.answer(run, "q1", {"target": "left"}, "cli")
+    assert (view.status, view.question) == ("queued", None)
+
+
+async def test_a_live_run_cannot_be_removed_and_an_ended_one_leaves_nothing(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    view = await runs.start(request_of)
+    with pytest.raises(RunError, match="is queued"):
+        await runs.remove(view.run_id)
+    state = await memory.get(view.run_id, "state")
+    assert state is not None
+    await memory.put(view.run_id, "state", {**state.value, "state": "failed"}, by="test")
+    await runs.remove(view.run_id)
+    assert not Path(view.workspace).exists()
+    assert await memory.runs(workspace_id(request_of.workspace)) == []
+
+
+async def test_an_ended_run_that_did_well_has_nothing_to_resume(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    run = (await runs.start(request_of)).run_id
+    state = await memory.get(run, "state")
+    assert state is not None
+    await memory.put(run, "state", {**state.value, "state": "deployed"}, by="test")
+    with pytest.raises(RunError, match="nothing to resume"):
+        await runs.resume(run)
+
+
+async def test_what_a_person_writes_is_kept_apart_from_what_was_measured(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    notes, run = Notes(memory, runs), (await runs.start(request_of)).run_id
+    key = await notes.set("neural/training-metrics", {"accuracy": 0.99})
+    assert "/asserted/" in key and run in key
+    with pytest.raises(InputError, match="has no key 'training-metrics'"):
+        await notes.get(run, "training-metrics")
+    assert (await runs.get(run)).metrics == {}
+    assert "state" in await notes.list(run)
