@@ -27,3 +27,11 @@ PHASES = (
     Phase("validate", 4, ("ml-developer",), "phases.validate", "candidate check, one test job, report"),
     Phase("deploy", 5, ("cicd-engineer",), "phases.deploy", "publish, approve, swap, verify"),
 )
+
+
+def fresh_phases() -> list[dict[str, object]]:
+    """The phase list of a run that has not begun, as it stands in the run's state."""
+    return [
+        {"name": row.name, "status": "pending", "started_at": None, "finished_at": None, "seconds": None}
+        for row in PHASES
+    ]

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from gpu_jobs.dispatch import Jobs
 from gpu_jobs.spec import JobOutcome, JobSpec, Limits
 from memory.errors import JobError, NeuroloomError, RunError
 from memory.store import Lease, Memory
+from phases.clock import now
 from phases.request import RunRequest
 from phases.settings import RunnerSettings
 
@@ -41,11 +41,6 @@ class RunCancelled(NeuroloomError):  # noqa: N818 - it did what a person asked
 
 class WaitsForPerson(Exception):  # noqa: N818 - not an error: the run parks itself
     """The run asked a question and waits; the runner lets go of it."""
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601 with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass

@@ -10,7 +10,8 @@ from typing import Any, Final
 from agents.decisions import DeploymentPlan, RolloutVerdict
 from memory.errors import DeployError, GateRejected
 from phases import PHASES
-from phases.active_run import ActiveRun, RunCancelled, now
+from phases.active_run import ActiveRun, RunCancelled
+from phases.clock import now
 from phases.endpoint import answers, predict, same
 from phases.gates import Check, fact, number, passed
 from phases.machine import facts

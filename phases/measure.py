@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 from memory.measurement import Measurement, Provenance
-from phases.active_run import ActiveRun, now
+from phases.active_run import ActiveRun
+from phases.clock import now
 
 
 def measurement(active: ActiveRun, value: float, unit: str, *, job: str, device: str = "cpu") -> Measurement:

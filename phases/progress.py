@@ -5,17 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from phases import PHASES, Phase
-from phases.active_run import ActiveRun, now
+from phases import Phase, fresh_phases
+from phases.active_run import ActiveRun
+from phases.clock import now
 from phases.gates import Check, passed, refuse
-
-
-def fresh_phases() -> list[dict[str, Any]]:
-    """The phase list of a run that has not begun."""
-    return [
-        {"name": row.name, "status": "pending", "started_at": None, "finished_at": None, "seconds": None}
-        for row in PHASES
-    ]
 
 
 def _seconds(since: str, until: str) -> float:

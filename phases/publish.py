@@ -11,7 +11,8 @@ from typing import Any
 
 from agents.decisions import DeploymentPlan
 from memory.measurement import Measurement
-from phases.active_run import ActiveRun, now
+from phases.active_run import ActiveRun
+from phases.clock import now
 from phases.gates import Check, fact
 from phases.workspace import link, read_json, sha256, write_text
 from templates import render

@@ -11,7 +11,8 @@ from typing import Any
 
 from memory.measurement import Measurement
 from phases import PHASES
-from phases.active_run import ActiveRun, now
+from phases.active_run import ActiveRun
+from phases.clock import now
 from phases.gates import shown
 from phases.workspace import read_json, write_text
 from templates import render

@@ -19,11 +19,11 @@ from typing import Any
 from agents.reasoners.protocol import Reasoner
 from memory.errors import GateRejected, JobError, NeuroloomError, StaleEpoch
 from memory.store import Memory, Taken, open_memory
-from phases import deploy
-from phases.active_run import ActiveRun, RunCancelled, WaitsForPerson, now
+from phases import deploy, fresh_phases
+from phases.active_run import ActiveRun, RunCancelled, WaitsForPerson
+from phases.clock import now
 from phases.graph import drive
 from phases.lock import only_one
-from phases.progress import fresh_phases
 from phases.recipe import load_recipe
 from phases.report import write_report
 from phases.request import RunRequest

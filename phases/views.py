@@ -36,7 +36,7 @@ class CheckView(_View):
     """One named check of a gate: a measurement, or a recorded fact where nothing is numeric."""
 
     name: str
-    measured: Measurement | StrictBool | StrictStr | float | None = None
+    measured: Measurement | StrictBool | StrictStr | None = None
     comparison: str = ""
     threshold: Any = None
     passed: bool

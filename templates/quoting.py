@@ -32,7 +32,7 @@ def python(value: object) -> Quoted:
 
 def _python(value: object, depth: int) -> str:
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=not _printable(value))
+        return _CONTROL.sub(lambda m: f"\\u{ord(m.group()):04x}", json.dumps(value, ensure_ascii=False))
     if isinstance(value, Mapping):
         items = [f"{_python(k, depth + 1)}: {_python(v, depth + 1)}" for k, v in value.items()]
         return _bracket(items, "{", "}", depth)

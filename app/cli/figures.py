@@ -50,7 +50,7 @@ def measured(check: CheckView) -> str:
         return "yes" if value else "no"
     if value is None or isinstance(value, str):
         return clean(value or "–")
-    return number(value) if isinstance(value, float) else figure(value, interval=False)
+    return figure(value, interval=False)
 
 
 def wanted(check: CheckView) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from .identifiers import identifier
-from .values import Found, booleans, counts, dates, numbers, without_markers
+from .values import Found, booleans, counts, dates, numbers, tally, without_markers
 
 _TEXT_WORDS, _TEXT_SHARE = 2.5, 0.3
 
@@ -92,7 +92,7 @@ def stored(found: Found) -> pl.Series:
 def facts(found: Found, values: pl.Series) -> dict[str, Any]:
     """The COLUMN entry of the snapshot's result for a typed column and its stored values."""
     known = values.drop_nulls()
-    table = known.value_counts(name="n").sort("n", values.name, descending=[True, False])
+    table = tally(known)
     number = found.kind in ("number", "boolean")
     column: dict[str, Any] = {
         "name": values.name,
@@ -103,7 +103,7 @@ def facts(found: Found, values: pl.Series) -> dict[str, Any]:
         "distinct": table.height,
         **(_moments(known) if number else _ends(known, found.kind)),
         "examples": _shown(known.head(50).unique(maintain_order=True).head(3), found),
-        "top": list(map(list, zip(_shown(table[values.name].head(5), found), table["n"].head(5), strict=True))),
+        "top": list(map(list, zip(_shown(table["value"].head(5), found), table["n"].head(5), strict=True))),
         "constant": table.height == 1 and values.null_count() == 0,
         "all_missing": not len(known),
         "date_format": found.date_format,

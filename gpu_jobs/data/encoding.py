@@ -18,7 +18,8 @@ _PAIRS = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")
 _ODD_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*")
 _CONTROLS = re.compile("[\x80-\x9f]")
 _RUNS = re.compile(rb"[\x80-\xff]{3,}")  # western text has odd letters one by one, other alphabets in runs
-_OTHERS = ["cp1250", "cp1251", "cp1253", "cp1255", "cp1256", "koi8_r", "shift_jis", "gb18030", "big5", "euc_kr"]
+_DOUBLE_BYTE = ["shift_jis", "gb18030", "big5", "euc_kr"]  # that these decode at all says much
+_OTHERS = ["cp1250", "cp1251", "cp1253", "cp1255", "cp1256", "koi8_r", *_DOUBLE_BYTE]
 _SAMPLE = 200_000
 
 
@@ -93,7 +94,9 @@ def _by_language(lines: bytes) -> list[str]:
     from charset_normalizer import from_bytes
 
     best = from_bytes(lines, cp_isolation=_OTHERS).best()
-    return [best.encoding.replace("_", "-")] if best is not None and best.coherence > 0 else []
+    if best is None or (best.coherence == 0 and (best.encoding not in _DOUBLE_BYTE or len(lines) < 40)):
+        return []
+    return [best.encoding.replace("_", "-")]
 
 
 def _undecodable(name: str, raw: bytes, at: int, encoding: str) -> DataError:

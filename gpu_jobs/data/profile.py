@@ -58,7 +58,7 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         "high_cardinality": [
             {"column": n, "distinct": c["distinct"]}
             for n, c in columns.items()
-            if c["type"] == "category" and c["distinct"] > _HIGH_CARDINALITY
+            if c["type"] == "category" and c["distinct"] > _HIGH_CARDINALITY and not _names_rows(c)
         ],
         "text": by_kind["text"],
         "dates": by_kind["date"],

@@ -68,8 +68,14 @@ class Found:
 
 def counts(texts: pl.Series) -> dict[str, int]:
     """How often each text occurs, most frequent first, ties by text; nulls left out."""
-    table = texts.drop_nulls().value_counts(name="n").sort("n", texts.name, descending=[True, False])
-    return dict(zip(table[texts.name].to_list(), table["n"].to_list(), strict=True))
+    table = tally(texts.drop_nulls())
+    return dict(zip(table["value"].to_list(), table["n"].to_list(), strict=True))
+
+
+def tally(values: pl.Series) -> pl.DataFrame:
+    """Columns ``value`` and ``n``, most frequent first, ties by value."""
+    table = values.alias("value").value_counts(name="n")
+    return table.sort("n", "value", descending=[True, False])
 
 
 def uses_decimal_comma(texts: pl.Series) -> bool:

@@ -117,11 +117,11 @@ def _logistic(
     design = Design(train.inputs)
     x, x_validation = design(train.inputs), design(validation.inputs)
     truth = train.truth.astype(np.int64)
-    model = LogisticRegression(max_iter=200, tol=1e-3, warm_start=True, random_state=settings.seed)
+    model = LogisticRegression(max_iter=500, tol=1e-4, warm_start=True, random_state=settings.seed)
     chosen: tuple[float, Any, Any] | None = None
     for strength in LINEAR_STRENGTHS:
         model.set_params(C=strength)
-        with warnings.catch_warnings():  # 200 steps reach a validation loss that more steps do not better
+        with warnings.catch_warnings():  # 500 steps reach a loss that more hardly better
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(x, truth, sample_weight=None if weights is None else weights[truth])
         loss = _weighted_loss(model.predict_proba(x_validation), validation.truth, model.classes_, weights)

@@ -166,10 +166,7 @@ class Host:
         warm = spec["kind"] in TORCH_KINDS
         if warm and not self._warm().ready:
             return  # stays pending, so that it can still be cancelled at once; looked at when torch is there
-        for left in [left for left in self._left if left.record.id == record.id]:
-            self._clear(left)
-        if start > 1:
-            processes.kill_job(record.folder)  # what an earlier start left
+        self._clear_earlier(record, start)
         running = self._planned(record, spec)
         self._running[record.id] = running
         plan = {"memory": "none", "group": None, "tasks": self._tasks}
@@ -184,6 +181,13 @@ class Host:
         self._fork(running, plan)
         if spec["kind"] in WARMING_KINDS:
             self._warm()
+
+    def _clear_earlier(self, record: Record, start: int) -> None:
+        """Leave nothing of earlier starts: a new one must be alone."""
+        for left in [left for left in self._left if left.record.id == record.id]:
+            self._clear(left)
+        if start > 1:
+            processes.kill_job(record.folder)
 
     def _planned(self, record: Record, spec: dict[str, Any]) -> Running:
         memory_mb = (spec.get("limits") or {}).get("memory_mb")

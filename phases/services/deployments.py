@@ -11,7 +11,7 @@ from typing import Any
 from agents.metrics import nearest
 from memory.errors import DeployError, GateRejected, InputError, RunError
 from memory.store import Memory
-from phases.active_run import now
+from phases.clock import now
 from phases.services.runs import Runs
 from phases.supervisor.client import SupervisorClient, ensure
 from phases.views import DeploymentView

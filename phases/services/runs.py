@@ -12,8 +12,8 @@ from typing import Any
 from agents.metrics import nearest
 from memory.errors import InputError, RunError
 from memory.store import Memory, new_run_id
-from phases.active_run import now
-from phases.progress import fresh_phases
+from phases import fresh_phases
+from phases.clock import now
 from phases.request import RunRequest
 from phases.services.view import build_view
 from phases.views import RunView

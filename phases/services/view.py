@@ -55,16 +55,7 @@ async def _phase(memory: Memory, run: str, index: int, row: dict[str, Any]) -> P
 
 
 def _check(check: dict[str, Any]) -> CheckView:
-    measured = check["measured"]
-    number = measured["value"] if isinstance(measured, dict) else measured
-    return CheckView(
-        name=check["name"],
-        measured=number,
-        comparison=check["comparison"],
-        threshold=check["threshold"],
-        passed=check["passed"],
-        blocking=check["blocking"],
-    )
+    return CheckView.model_validate({key: check.get(key) for key in CheckView.model_fields})
 
 
 def _question(found: dict[str, Any] | None) -> QuestionView | None:

@@ -108,6 +108,13 @@ class Deployment:
             self._note(status="stopped", process=None)
             return was_live
 
+    async def unused(self) -> bool:
+        """Whether it never served anything; then it listens no more and its name is free."""
+        async with self._lock:
+            if self.record.current is None:
+                self._close()
+            return self.record.current is None
+
     async def leave(self) -> None:
         """The supervisor ends and the server lives on, to be adopted by the next one."""
         await self._rest()

@@ -119,11 +119,13 @@ class Supervisor:
                 self._deployments[request.name] = Deployment(self.home, record)
         deployment = self._deployments[request.name]
         try:
-            return await deployment.deploy(request)
-        finally:
-            if deployment.record.current is None:  # it never served: the name is free again
-                await deployment.stop()
+            view = await deployment.deploy(request)
+        except DeployError:
+            if await deployment.unused():
                 self._forget(request.name)
+            raise
+        self._deployments[request.name] = deployment
+        return view
 
     async def _rollback(self, asked: dict[str, Any]) -> dict[str, Any]:
         return await self._named(asked).rollback()

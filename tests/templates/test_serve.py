@@ -223,22 +223,28 @@ def test_many_clients_at_once_each_get_their_own_answer(server: RunningServer, a
 
 def test_a_full_queue_is_a_503_that_says_when_to_come_back(attempt: Path) -> None:
     flags = ["--queue", "1", "--batch-wait-ms", "2000"]
-    with running(attempt / "scripts" / "serve.py", attempt / "models", attempt / "log2", flags) as busy:
-        with Connection(busy.port) as first, Connection(busy.port) as second:
-            first.socket.sendall(request(EXAMPLE))
-            while not _counted(busy, "inference_queue_rows"):
-                pass
-            second.socket.sendall(request(EXAMPLE))
-            refused = second.socket.recv(1 << 16)
-            assert refused.startswith(b"HTTP/1.1 503") and b"retry-after: 1" in refused.lower()
-            assert first.socket.recv(1 << 16).startswith(b"HTTP/1.1 200")
+    with (
+        running(attempt / "scripts" / "serve.py", attempt / "models", attempt / "log2", flags) as busy,
+        Connection(busy.port) as first,
+        Connection(busy.port) as second,
+    ):
+        first.socket.sendall(request(EXAMPLE))
+        while not _counted(busy, "inference_queue_rows"):
+            pass
+        second.socket.sendall(request(EXAMPLE))
+        refused = second.socket.recv(1 << 16)
+        assert refused.startswith(b"HTTP/1.1 503") and b"retry-after: 1" in refused.lower()
+        assert first.socket.recv(1 << 16).startswith(b"HTTP/1.1 200")
 
 
 def test_regression_answers_with_a_value_and_its_interval(tmp_path: Path) -> None:
     attempt = write_attempt(tmp_path, regression=True)
-    with running(attempt / "scripts" / "serve.py", attempt / "models", tmp_path / "log") as started:
-        with Connection(started.port) as connection:
-            answer = json.loads(connection.exchange(request([EXAMPLE, EXAMPLE]))[1])
+    log = tmp_path / "log"
+    with (
+        running(attempt / "scripts" / "serve.py", attempt / "models", log) as started,
+        Connection(started.port) as connection,
+    ):
+        answer = json.loads(connection.exchange(request([EXAMPLE, EXAMPLE]))[1])
     first = answer["predictions"][0]
     assert first["interval"] == pytest.approx([first["value"] - 0.5, first["value"] + 0.5])
     assert answer["predictions"][1] == first
@@ -273,55 +279,61 @@ def test_sigterm_answers_what_is_on_its_way_says_goodbye_and_exits_with_0(attemp
     assert process.wait(10) == 0
 
 
+class _Client(threading.Thread):
+    """Sends rows over a kept-alive connection, and over a new one when told to, as HTTP clients do."""
+
+    def __init__(self, port: int, stop: threading.Event) -> None:
+        super().__init__()
+        self.port, self.stop = port, stop
+        self.statuses: list[int] = []
+        self.failure: OSError | None = None
+
+    def run(self) -> None:
+        try:
+            while not self.stop.is_set():
+                self._converse()
+        except OSError as error:
+            self.failure = error
+
+    def _converse(self) -> None:
+        with Connection(self.port) as connection:
+            for _ in range(50):
+                connection.socket.sendall(request(EXAMPLE))
+                received = b""
+                while (answer := whole_answer(received)) is None:
+                    part = connection.socket.recv(1 << 16)
+                    if not part:
+                        raise ConnectionResetError("closed without an answer")
+                    received += part
+                self.statuses.append(answer[0])
+                if b"connection: close" in received[: answer[1]].lower():
+                    return
+
+
 def test_one_server_follows_another_on_the_same_socket_without_a_failed_request(attempt: Path) -> None:
+    stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         port = listener.getsockname()[1]
         old = _start(attempt, listener)
-        statuses: list[int] = []
-        stop = threading.Event()
-
-        def client() -> None:
-            while not stop.is_set():
-                with Connection(port) as connection:
-                    for _ in range(50):
-                        connection.socket.sendall(request(EXAMPLE))
-                        received = b""
-                        while (answer := whole_answer(received)) is None:
-                            part = connection.socket.recv(1 << 16)
-                            if not part:
-                                raise ConnectionResetError
-                            received += part
-                        statuses.append(answer[0])
-                        if b"connection: close" in received[: answer[1]].lower():
-                            break
-
-        failures: list[BaseException] = []
-
-        def guarded() -> None:
-            try:
-                client()
-            except BaseException as error:
-                failures.append(error)
-
         with Connection(port) as connection:
             assert connection.exchange(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
-        clients = [threading.Thread(target=guarded) for _ in range(4)]
-        for thread in clients:
-            thread.start()
+        clients = [_Client(port, stop) for _ in range(4)]
+        for client in clients:
+            client.start()
         new = _start(attempt, listener)
         _wait_for_both(port)
         old.send_signal(signal.SIGTERM)
         assert old.wait(10) == 0
-        before = len(statuses)
-        while len(statuses) < before + 200 and not failures:
+        before = [len(client.statuses) for client in clients]
+        while any(c.is_alive() and len(c.statuses) < n + 50 for c, n in zip(clients, before, strict=True)):
             pass
         stop.set()
-        for thread in clients:
-            thread.join()
+        for client in clients:
+            client.join()
         new.send_signal(signal.SIGTERM)
         assert new.wait(10) == 0
-    assert not failures
-    assert set(statuses) == {200}
+    assert [client.failure for client in clients] == [None] * 4
+    assert {status for client in clients for status in client.statuses} == {200}
 
 
 def _wait_for_both(port: int) -> None:

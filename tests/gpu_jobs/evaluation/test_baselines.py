@@ -44,7 +44,9 @@ def test_regression_baselines_beat_the_mean() -> None:
     fitted = fit_baselines(NUMBER, table(800, 0, "number"), table(200, 1, "number"), BaselineSettings())
     assert list(fitted) == ["mean", "linear", "trees"]
     test = table(500, 2, "number")
-    error = {name: float(((model(test.inputs) - test.truth.astype(float)) ** 2).mean()) for name, model in fitted.items()}
+    error = {
+        name: float(((model(test.inputs) - test.truth.astype(float)) ** 2).mean()) for name, model in fitted.items()
+    }
     assert error["linear"] < error["mean"] / 3
     assert error["trees"] < error["mean"] / 3
 
@@ -67,7 +69,9 @@ def test_a_skewed_target_is_learnt_on_the_scale_that_validation_prefers() -> Non
     train, validation, test = skewed(1000, 0), skewed(300, 1), skewed(500, 2)
     plain = fit_baselines(NUMBER, train, validation, BaselineSettings())["linear"]
     scaled = fit_baselines(NUMBER, train, validation, BaselineSettings(scale=Scale(np.log, np.exp)))["linear"]
-    assert ((scaled(test.inputs) - test.truth.astype(float)) ** 2).mean() < ((plain(test.inputs) - test.truth) ** 2).mean()
+    assert ((scaled(test.inputs) - test.truth.astype(float)) ** 2).mean() < (
+        (plain(test.inputs) - test.truth) ** 2
+    ).mean()
 
 
 def test_a_class_that_no_training_row_has_gets_probability_zero() -> None:

@@ -1,0 +1,140 @@
+"""What the profile says about targets, leaks, order and duplicates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from .conftest import Ingest, people, profiled
+
+
+def table(ingest: Ingest, **columns: object) -> None:
+    ingest(pl.DataFrame(columns).write_csv())
+
+
+RANDOM = np.random.default_rng(0)
+N = 1200
+NOISE = RANDOM.normal(size=N).round(3)
+ANSWER = RANDOM.choice(["no", "yes"], N)
+
+
+def test_the_class_balance_of_the_target_is_told(ingest: Ingest, root: Path) -> None:
+    frame = people()
+    ingest(frame.write_csv())
+    target = profiled(root, target="kind")["target"]
+    assert target["suggested_task"] == "multiclass"
+    assert dict(target["classes"]) == {k: n for k, n in frame["kind"].value_counts().rows()}
+    assert target["classes"][0][1] == max(n for _, n in target["classes"])
+
+
+@pytest.mark.parametrize(
+    ("values", "goal", "task"),
+    [
+        (ANSWER, None, "binary"),
+        (RANDOM.integers(0, 2, N), None, "binary"),
+        (RANDOM.integers(1, 8, N), None, "multiclass"),
+        (RANDOM.integers(1, 8, N), "how many rooms will they need", "regression"),
+        (RANDOM.integers(0, 5000, N), None, "regression"),
+        (NOISE, "which is it", "regression"),
+        (RANDOM.choice(list("abcdefg"), N), None, "multiclass"),
+    ],
+)
+def test_the_task_follows_from_the_target_and_the_goal(
+    ingest: Ingest, root: Path, values: np.ndarray, goal: str | None, task: str
+) -> None:
+    table(ingest, x=NOISE, t=values)
+    target = profiled(root, target="t", goal=goal)["target"]
+    assert target["suggested_task"] == task and "'t'" in target["why"]
+
+
+def test_an_asked_for_task_is_kept_and_the_suggestion_named(ingest: Ingest, root: Path) -> None:
+    table(ingest, x=NOISE, t=RANDOM.integers(1, 8, N))
+    target = profiled(root, target="t", task="regression")["target"]
+    assert target["suggested_task"] == "regression" and "multiclass was suggested" in target["why"]
+
+
+def test_a_skewed_number_is_told(ingest: Ingest, root: Path) -> None:
+    table(ingest, x=NOISE, t=np.exp(NOISE * 2).round(4))
+    assert profiled(root, target="t")["target"]["skew"] > 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "goal", "best"),
+    [
+        (["x", "churned", "z"], None, "churned"),
+        (["x", "z", "w"], None, "w"),
+        (["monthly_charge", "left_company", "z"], "who left the company", "left_company"),
+    ],
+)
+def test_a_target_is_proposed_with_a_reason(
+    ingest: Ingest, root: Path, columns: list[str], goal: str | None, best: str
+) -> None:
+    table(ingest, **{name: RANDOM.integers(0, 4, N) for name in columns})
+    first = profiled(root, goal=goal)["target_candidates"][0]
+    assert first["column"] == best and first["reason"]
+
+
+def test_identifiers_texts_and_split_columns_are_no_candidates(ingest: Ingest, root: Path) -> None:
+    table(ingest, user_id=np.arange(N), y=ANSWER, split=RANDOM.choice(["train", "test"], N))
+    assert [c["column"] for c in profiled(root)["target_candidates"]] == ["y"]
+
+
+@pytest.mark.parametrize("kind", ["copy", "renamed", "noisy", "number", "missingness"])
+def test_a_column_that_almost_gives_the_classes_is_a_leak(ingest: Ingest, root: Path, kind: str) -> None:
+    flipped = np.where(RANDOM.random(N) < 0.01, np.where(ANSWER == "yes", "no", "yes"), ANSWER)
+    leak = {
+        "copy": ANSWER,
+        "renamed": np.where(ANSWER == "yes", "left", "stays"),
+        "noisy": np.where(flipped == "yes", "L", "S"),
+        "number": np.where(ANSWER == "yes", 5.0, -5.0) + NOISE,
+        "missingness": [f"2021-01-{1 + i % 28:02d}" if a == "yes" else None for i, a in enumerate(ANSWER)],
+    }[kind]
+    weak = np.where(ANSWER == "yes", 0.5, -0.5) + NOISE
+    table(ingest, x=weak, suspect=leak, y=ANSWER)
+    leaks = profiled(root, target="y")["leaks"]
+    assert [found["column"] for found in leaks] == ["suspect"]
+    assert leaks[0]["score"] > 0.9 and "'suspect'" in leaks[0]["why"]
+
+
+@pytest.mark.parametrize("kind", ["linear", "curved"])
+def test_a_column_that_almost_gives_the_number_is_a_leak(ingest: Ingest, root: Path, kind: str) -> None:
+    noise = RANDOM.normal(size=N) * 0.01
+    leak = NOISE * 3 + 1 + noise if kind == "linear" else np.exp(NOISE) + noise
+    table(ingest, x=NOISE + RANDOM.normal(size=N) * 0.5, suspect=leak, y=NOISE)
+    assert [found["column"] for found in profiled(root, target="y")["leaks"]] == ["suspect"]
+
+
+def test_columns_of_many_distinct_values_are_no_leaks_by_chance(ingest: Ingest, root: Path) -> None:
+    table(ingest, code=[f"c{i % 600}" for i in range(N)], x=NOISE, y=ANSWER)
+    assert profiled(root, target="y")["leaks"] == []
+
+
+def test_rows_in_the_order_of_time_are_noticed(ingest: Ingest, root: Path) -> None:
+    days = (np.datetime64("2020-01-01") + np.arange(N).astype("timedelta64[D]")).astype(str)
+    table(ingest, day=days, x=NOISE, y=ANSWER)
+    assert profiled(root, target="y")["time"] == {"column": "day", "ordered": True}
+    table(ingest, day=RANDOM.permutation(days), x=NOISE, y=ANSWER)
+    assert profiled(root, target="y")["time"] == {"column": "day", "ordered": False}
+
+
+def test_duplicates_high_cardinality_texts_dates_and_identifiers_are_listed(ingest: Ingest, root: Path) -> None:
+    frame = people().with_columns(
+        pl.Series("customer_id", [f"K{i:05d}" for i in range(300)]),
+        pl.Series("branch", [f"b{i % 90}" for i in range(300)]),
+        pl.lit("x").alias("same"),
+    )
+    ingest(frame.write_csv())
+    found = profiled(root, target="kind")
+    assert found["identifiers"] == ["customer_id"] and found["constant"] == ["same"]
+    assert found["high_cardinality"] == [{"column": "branch", "distinct": 90}]
+    assert found["text"] == ["remark"] and found["dates"] == ["since"]
+    ingest(pl.concat([people(), people().head(30)]).write_csv())
+    assert profiled(root, target="kind")["duplicates"] == {"rows": 30, "share": 30 / 330}
+
+
+def test_a_counter_that_is_all_there_is_stays_usable(ingest: Ingest, root: Path) -> None:
+    table(ingest, x=np.arange(N), y=np.arange(N) * 0.5)
+    assert profiled(root, target="y")["identifiers"] == []
