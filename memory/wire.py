@@ -149,7 +149,7 @@ class Wire:
             problem = RedisAway(f"{self.where} is away: {error}", fix=self._fix())
         elif isinstance(error, ResponseError) and str(error).startswith(_PASSING):
             problem = RedisAway(
-                f"{self.where} takes no writes now: {error}",
+                f"{self.where} takes no writes now: {str(error).partition(' script: ')[0]}",
                 code="memory.disk_full" if "No space left" in str(error) else "memory.refused",
                 fix="free some space where Redis keeps its data; it goes on by itself",
             )

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from agents.brief import load_brief
 from agents.decisions import AgentDecision, Decision
 from agents.decisions.base import Role
+from agents.decisions.cluster_plan import ClusterLimits
 from agents.reasoners.protocol import Reasoner
 from gpu_jobs.dispatch import Jobs
 from gpu_jobs.spec import JobOutcome, JobSpec, Limits
@@ -55,6 +56,7 @@ class ActiveRun:
     reasoner: Reasoner
     ask: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     jobs: Jobs | None = None
+    limits: ClusterLimits | None = None
     recipe: dict[str, Any] | None = None
     dataset_sha256: str = ""
     seed: int = 0
@@ -190,7 +192,9 @@ class ActiveRun:
 
     def spec(self, kind: str, args: dict[str, Any], name: str, workers: int, device: str) -> JobSpec:
         """The job's specification: its id names the intent, so the same step is always the same job."""
-        limits = Limits(memory_mb=self.settings.job_memory_mb, seconds=self.settings.job_hours * 3600)
+        planned = self.limits.memory_mb if self.limits is not None else None
+        memory = self.settings.job_memory_mb or planned
+        limits = Limits(memory_mb=memory, seconds=self.settings.job_hours * 3600)
         return JobSpec(
             id=name,
             kind=kind,

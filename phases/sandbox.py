@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+from agents.decisions import ClusterPlan
 from gpu_jobs.dispatch import Jobs
 from memory.errors import BackendError
 from phases.active_run import ActiveRun
@@ -35,6 +36,7 @@ async def ensure_open(active: ActiveRun) -> float:
             await asyncio.sleep(wait)
             wait *= 2
     active.jobs = Jobs(sandbox)
+    active.limits = (await active.known("cluster", ClusterPlan)).limits
     if await active.get("cluster-id") is None:
         await active.put("cluster-id", f"local-{active.id}", by="neural-orchestrator")
     return time.perf_counter() - began

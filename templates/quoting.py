@@ -32,7 +32,7 @@ def python(value: object) -> Quoted:
 
 def _python(value: object, depth: int) -> str:
     if isinstance(value, str):
-        return _CONTROL.sub(lambda m: f"\\u{ord(m.group()):04x}", json.dumps(value, ensure_ascii=False))
+        return _CONTROL.sub(_escaped, json.dumps(value, ensure_ascii=False))
     if isinstance(value, Mapping):
         items = [f"{_python(k, depth + 1)}: {_python(v, depth + 1)}" for k, v in value.items()]
         return _bracket(items, "{", "}", depth)
@@ -74,9 +74,19 @@ def shell(value: object) -> Quoted:
     return Quoted(shlex.quote(text))
 
 
-def yaml(value: object) -> Quoted:
-    """A YAML flow scalar, list or map: JSON with what YAML 1.1 readers trip over escaped."""
-    return Quoted(json.dumps(value, ensure_ascii=True, allow_nan=False))
+def yaml(value: str | float | bool | None) -> Quoted:
+    """A YAML scalar that YAML 1.1 and 1.2 readers take alike: strings always quoted, floats with a point."""
+    if isinstance(value, float) and not isinstance(value, bool):
+        mantissa, _, exponent = json.dumps(value, allow_nan=False).partition("e")
+        point = mantissa if "." in mantissa else f"{mantissa}.0"
+        return Quoted(f"{point}e{exponent}" if exponent else point)
+    if value is None or isinstance(value, str | int):
+        return Quoted(_CONTROL.sub(_escaped, json.dumps(value, ensure_ascii=False)))
+    raise TypeError(f"cannot write {type(value).__name__} as a YAML scalar: {value!r}")
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return f"\\u{ord(character.group()):04x}"
 
 
 def dockerfile(value: object) -> Quoted:

@@ -1,6 +1,4 @@
-"""A gate's check as data, and how it is judged from measured results. It measures nothing and blocks
-nothing itself.
-"""
+"""A gate's check as data, and how it is judged from measured results. It measures nothing and blocks nothing itself."""
 
 from __future__ import annotations
 

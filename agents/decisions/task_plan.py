@@ -1,6 +1,4 @@
-"""`TaskPlan`: what is predicted, from which columns, on which split, judged by which metric. It reads no
-data.
-"""
+"""`TaskPlan`: what is predicted, from which columns, on which split, judged by which metric. It reads no data."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _MOST_ROWS, _FEWEST_ROWS = 4_000, 200
 
 @dataclass(frozen=True)
 class Importance:
-    """Mean drop of the metric over the shuffles of one column (positive = it helps), its 95 % interval, and the rows."""
+    """Mean drop of the metric over the shuffles of one column (positive = it helps), 95 % interval and rows."""
 
     column: str
     drop: float

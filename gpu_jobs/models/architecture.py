@@ -155,19 +155,13 @@ def _check(arch: Architecture) -> None:
     }
     for name, allowed in choices.items():
         if getattr(arch, name) not in allowed:
-            raise _refuse(
-                name, f"{name} {getattr(arch, name)!r} is not one of {allowed}", f"use {allowed[0]!r}"
-            )
+            raise _refuse(name, f"{name} {getattr(arch, name)!r} is not one of {allowed}", f"use {allowed[0]!r}")
     for name in ("batch_norm", "linear_skip", "scale_members"):
         if not isinstance(getattr(arch, name), bool):
             raise _refuse(name, f"{name} {getattr(arch, name)!r} is neither true nor false", "true or false")
     for name, (low, high) in LIMITS.items():
         value = getattr(arch, name)
-        right = (
-            isinstance(value, int | float) and not isinstance(value, bool)
-            if name == "dropout"
-            else _whole(value)
-        )
+        right = isinstance(value, int | float) and not isinstance(value, bool) if name == "dropout" else _whole(value)
         if not right or not low <= value <= high:
             raise _refuse(name, f"{name} {value!r} is not between {low} and {high}", f"{low} to {high}")
     _check_shape(arch)
@@ -182,10 +176,6 @@ def _check_shape(arch: Architecture) -> None:
     wrong = {"binary": arch.outputs != 2, "multiclass": arch.outputs < 2, "regression": arch.outputs != 1}
     if wrong[arch.task]:
         wanted = {"binary": "2", "multiclass": "the number of classes", "regression": "1"}[arch.task]
-        raise _refuse(
-            "outputs", f"outputs {arch.outputs} do not fit task {arch.task!r}", f"outputs: {wanted}"
-        )
+        raise _refuse("outputs", f"outputs {arch.outputs} do not fit task {arch.task!r}", f"outputs: {wanted}")
     if arch.depth == 0 and not arch.linear_skip:
-        raise _refuse(
-            "depth", "depth 0 without linear_skip leaves nothing to train", "depth 1 or linear_skip"
-        )
+        raise _refuse("depth", "depth 0 without linear_skip leaves nothing to train", "depth 1 or linear_skip")

@@ -46,8 +46,8 @@ def recommended_training(task: Task, rows: int) -> dict[str, Any]:
     if rows < SMALL_ROWS:
         batch = 64 if rows < 1_000 else 128
         return {
-            "epochs": max(40, min(200, 40_000 // rows)), "batch": batch, "rate": 6e-3, "weight_decay": 0.3,
-            "label_smoothing": 0.05 if classes else 0.0, "ema": 0.98, "patience": 10,
+            "epochs": max(40, min(200, 40_000 // rows)), "batch": batch, "rate": 3e-3 if classes else 6e-3,
+            "weight_decay": 0.3, "ema": 0.98, "patience": 10,
         }  # fmt: skip
     batch = 256 if rows <= LARGE_ROWS else 2048
     epochs = max(8, min(60, 320_000 // rows)) if classes else max(10, min(100, 400_000 // rows))

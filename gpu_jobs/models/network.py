@@ -67,9 +67,7 @@ class PiecewiseEmbedding(nn.Module):
         count, width, size = self.weight.shape
         weight = self.weight * (self.inverse > 0)[:, :, None]
         table = torch.cat([weight.cumsum(1) - weight, weight], 2).view(count * width, 2 * size)
-        place = torch.searchsorted(
-            self.left[:, 1:].contiguous(), numbers.t().contiguous(), right=True
-        )  # (F, B)
+        place = torch.searchsorted(self.left[:, 1:].contiguous(), numbers.t().contiguous(), right=True)  # (F, B)
         share = ((numbers.t() - self.left.gather(1, place)) * self.inverse.gather(1, place)).clamp(0.0, 1.0)
         start = torch.arange(count, device=place.device)[:, None] * width
         found = functional.embedding(place + start, table)  # (F, B, 2 S)

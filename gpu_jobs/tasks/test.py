@@ -22,7 +22,7 @@ def run(job: Job) -> dict[str, Any]:
     from gpu_jobs.evaluation.candidate import Candidate, Place
     from gpu_jobs.evaluation.champion import compare
     from gpu_jobs.evaluation.final import coverage, final_document, save_predictions
-    from gpu_jobs.evaluation.scorecard import importances, judge, scorecard
+    from gpu_jobs.evaluation.scorecard import judge, scorecard
 
     args = job.args
     training = args.get("training") or {}
@@ -39,7 +39,6 @@ def run(job: Job) -> dict[str, Any]:
     if inside is not None:
         document["metrics"]["coverage"] = inside
     document |= final_document(candidate, judged, job.measure, job.seed)
-    document["importance"] = importances(candidate, job.measure, job.seed)
     document["champion"] = None
     if args.get("champion"):
         champion = _champion(job, args["champion"], args["dataset"]["target"])

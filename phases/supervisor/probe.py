@@ -78,21 +78,33 @@ async def until_ready(port: int, server: ServerProcess, seconds: float) -> float
     Raises:
         DeployError: `deploy.not_ready`: it ended, or did not answer in time.
     """
-    began, said = time.monotonic(), "no answer"
-    while (waited := time.monotonic() - began) < seconds:
-        if not server.alive():
-            raise DeployError(f"the server ended before it was ready: {await server.ended()}", code="deploy.not_ready")
+    began, said = time.monotonic(), ["no answer"]
+    asking, ending = asyncio.create_task(_ask_until_ready(port, server, said)), asyncio.create_task(server.ended())
+    try:
+        done, _ = await asyncio.wait({asking, ending}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asking.cancel()
+        ending.cancel()
+        await asyncio.gather(asking, ending, return_exceptions=True)
+    if asking in done:
+        return time.monotonic() - began
+    if ending in done:
+        raise DeployError(f"the server ended before it was ready: {ending.result()}", code="deploy.not_ready")
+    raise DeployError(f"the server was not ready after {seconds:g} s: {said[-1]}", code="deploy.not_ready")
+
+
+async def _ask_until_ready(port: int, server: ServerProcess, said: list[str]) -> None:
+    while True:
         try:
-            async with asyncio.timeout(max(1.0, seconds - waited)), connect(port) as connection:
+            async with connect(port) as connection:
                 status, _ = await connection.ask("/readyz")
                 if await asyncio.to_thread(_answers, server.pid, *connection.ports):
                     if status == 200:
-                        return time.monotonic() - began
-                    said = f"/readyz answered {status}"
+                        return
+                    said.append(f"/readyz answered {status}")
         except OSError as error:  # also the builtin TimeoutError
-            said = str(error) or "no answer"
+            said.append(str(error) or "no answer")
         await asyncio.sleep(_PAUSE)
-    raise DeployError(f"the server was not ready after {seconds:g} s: {said}", code="deploy.not_ready")
 
 
 async def minimal_load(port: int, request: DeployRequest) -> None:

@@ -75,10 +75,11 @@ class Check(Frozen):
     @property
     def needs(self) -> str:
         """The comparison and its threshold, as text."""
+        comparison = self.comparison.replace(">=", "≥").replace("<=", "≤")
         if self.threshold is None:
-            return self.comparison
+            return comparison
         value = f"{self.threshold:g}" if isinstance(self.threshold, float) else self.threshold
-        return f"{self.comparison} {value}".strip()
+        return f"{comparison} {value}".strip()
 
 
 class Baseline(Frozen):

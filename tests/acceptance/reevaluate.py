@@ -51,7 +51,6 @@ def ranks(score: Array) -> Array:
     order = np.argsort(score, kind="stable")
     rank = np.empty(len(score))
     rank[order] = np.arange(1, len(score) + 1)
-    sums = np.zeros(len(score))
     _, group = np.unique(score, return_inverse=True)
     counts = np.bincount(group)
     sums = np.bincount(group, weights=rank)

@@ -200,11 +200,11 @@ def test_a_misspelt_metric_is_answered_with_the_nearest_name_and_those_of_the_ta
 
 
 def test_a_near_perfect_leak_is_left_out_with_the_way_to_keep_it(build: Any) -> None:
-    leak = {"column": "closed_on", "score": 0.999, "measure": "auc", "why": "one value per label"}
+    leak = {"column": "closed_on", "score": 0.96, "measure": "auc", "why": "one value per label"}
     columns = [build.column("closed_on", "category")]
     plan = decide(build.churn(columns=columns, leaks=[leak]))
     dropped = {entry.name: entry for entry in plan.dropped}
-    assert "--features" in dropped["closed_on"].reason and dropped["closed_on"].evidence["score"] == 0.999
+    assert "--features" in dropped["closed_on"].reason and dropped["closed_on"].evidence["score"] == 0.96
     assert "closed_on" not in {feature.name for feature in plan.features} and "'closed_on'" in plan.reason
     kept = decide(build.churn(columns=columns, leaks=[leak], request={"features": ["closed_on", "age"]}))
     assert {feature.name for feature in kept.features} == {"closed_on", "age"}
@@ -283,6 +283,13 @@ def test_the_split_resembles_how_the_model_will_be_used(build: Any, changes: Any
     assert (plan.split.method, plan.split.fractions, plan.split.seed) == (method, fractions, 7)
     used = {feature.name for feature in plan.features}
     assert plan.split.group not in used and plan.split.time not in used
+
+
+def test_two_groups_cannot_make_three_parts(build: Any) -> None:
+    site = build.column("site", "category", distinct=2)
+    with pytest.raises(InputError, match="at least 3") as caught:
+        decide(build.churn(columns=[site], request={"group": "site"}))
+    assert caught.value.code == "input.group"
 
 
 def test_rows_in_the_order_of_a_date_are_split_by_time_and_the_date_stays_an_input(build: Any) -> None:

@@ -79,6 +79,7 @@ def test_a_requirement_on_another_tasks_metric_is_refused() -> None:
         (0.86, 0.85, 0.86, set()),
         (0.76, 0.75, 0.75, set()),
         (0.755, 0.75, 0.75, {"better_than_majority"}),
+        (0.75, 0.75, 0.75, {"better_than_majority"}),
         (0.84, 0.85, 0.85, {"not_worse_than_linear"}),
         (0.846, 0.85, 0.85, set()),
         (0.86, 0.86, 0.90, set()),
@@ -90,6 +91,12 @@ def test_the_default_gate_judges_a_candidate_against_its_baselines_and_their_noi
     results = {"scores": build.scores(network=network, linear=linear, trees=trees, naive=0.75, error=0.005)}
     judged = [check.judge(results) for check in plan().at("candidate", results)]
     assert {row.name for row in judged if row.blocking and not row.passed} == failed
+
+
+def test_an_interval_that_touches_zero_is_not_better_than_the_majority(build: Any) -> None:
+    results = {"scores": build.scores(network=0.75, naive=0.75, error=0.0)}
+    beats = next(check for check in plan().checks if check.name == "better_than_majority")
+    assert not beats.judge(results).passed
 
 
 def test_checks_that_are_only_measured_at_the_end_are_absent_from_the_candidate_check() -> None:

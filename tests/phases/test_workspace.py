@@ -57,7 +57,8 @@ def test_the_training_code_runs_without_neuroloom(tmp_path: Path) -> None:
         "import sys, importlib, pkgutil, training_code\n"
         "for found in pkgutil.walk_packages(training_code.__path__, 'training_code.'):\n"
         "    importlib.import_module(found.name)\n"
-        "ours = {'agents', 'app', 'gpu_jobs', 'memory', 'phases', 'templates'} & {m.split('.')[0] for m in sys.modules}\n"
+        "names = {'agents', 'app', 'gpu_jobs', 'memory', 'phases', 'templates'}\n"
+        "ours = names & {m.split('.')[0] for m in sys.modules}\n"
         "print('none' if not ours else ours)"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "ORT_DISABLE_TELEMETRY": "1"}

@@ -42,15 +42,10 @@ def test_json_reads_back_as_the_value(value: object) -> None:
     assert "<" not in inside
 
 
-@given(PLAIN)
-def test_yaml_reads_back_as_the_value(value: object) -> None:
-    assert yaml.safe_load(quoting.yaml(value)) == pytest.approx(value, rel=1e-12) if _number(value) else True
-    if isinstance(value, str):
-        assert yaml.safe_load(quoting.yaml(value)) == value
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+@given(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT)
+def test_yaml_reads_back_as_the_value(value: str | float | bool | None) -> None:
+    found = yaml.safe_load(quoting.yaml(value))
+    assert (type(found), found) == (type(value), value)
 
 
 @given(TEXT)
@@ -135,27 +130,24 @@ def test_a_value_that_nobody_quoted_is_refused() -> None:
 
 def test_a_name_the_context_lacks_is_refused() -> None:
     with pytest.raises(UndefinedError):
+        _environment().from_string("{{ absent | html }}").render()
+    with pytest.raises(TypeError, match="Undefined"):
         _environment().from_string("{{ absent | py }}").render()
 
 
 def test_an_artefact_takes_only_its_own_context() -> None:
     with pytest.raises(TypeError, match="takes a ServeContext"):
         render("serve", ValidationPyContext(name="x", run="r"))
-    with pytest.raises(KeyError, match="there are .*serve"):
+    with pytest.raises(KeyError, match=r"there are .*serve"):
         render("server", ServeContext(name="x", version="1", run="r"))
 
 
 def test_hostile_names_stay_data_in_the_generated_server() -> None:
     text = render("serve", ServeContext(name=HOSTILE, version='"""', run="r\nimport os"))
     tree = ast.parse(text)
-    assigned = {
-        node.targets[0].id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-    assert (assigned["NAME"], assigned["VERSION"]) == (HOSTILE, '"""')
+    assigned = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign)]
+    assert f"NAME = {HOSTILE!r}" in assigned
+    assert 'VERSION = \'"""\'' in assigned
     assert "import os\n" not in (ast.get_docstring(tree) or "")
 
 

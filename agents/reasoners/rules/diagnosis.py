@@ -246,7 +246,7 @@ def _under_fit(context: Mapping[str, Any], skills: Skills) -> Finding:
     numbers = network["inputs"]["numbers"]
     if skills.trees - skills.network > skills.noise and 0 < numbers <= WIDE:
         change["number_embedding"] = "piecewise"
-    told = f"training rows score {skills.train:.2f} and unseen ones {skills.network:.2f} alike (0 naive, 1 perfect)"
+    told = f"training rows score {skills.train:.2f} and unseen ones {skills.network:.2f} (0 naive, 1 perfect)"
     other = max(skills.linear, skills.trees)
     return Finding("under_fit", f"{told}, a baseline {other:.2f}" if other > skills.network else told, change)
 

@@ -1,6 +1,4 @@
-"""What the rules of the task plan read: the request, the snapshot and the profile, as one value. It decides
-nothing.
-"""
+"""What the rules of the task plan read: the request, the snapshot and the profile, as one value. It decides nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The rules for the target: which column, which task, which labels, which label is positive. They read no
-rows.
-"""
+"""The rules for the target: which column, which task, which labels, which label is positive. They read no rows."""
 
 from __future__ import annotations
 

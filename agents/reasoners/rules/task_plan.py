@@ -37,24 +37,24 @@ def decide(context: Mapping[str, Any]) -> TaskPlan:
     inputs = features.choose(table, name, parts)
     transform, transform_why = metric.transform(task, facts)
     labels, positive, positive_why = _labels(task, facts, table.request.get("positive"))
+    evidence = {
+        "rows": table.rows,
+        "target": {"distinct": facts.distinct, "type": facts.type, **target_evidence},
+        "metric": metric_evidence,
+        "split": split_evidence,
+        "positive": positive_why,
+    }
+    why = [
+        f"proposed target {quoted(name)}: {proposed}" if proposed else "",
+        f"{task} {task_why}" if task_why.startswith("as asked") else f"{task} because {task_why}",
+        f"judged by {steering}: {metric_why}",
+        f"{parts.method} split: {split_why}",
+        f"{len(inputs.features)} inputs" + _left_out(inputs.dropped),
+        transform_why,
+    ]
     return TaskPlan(
-        reason=one_line(
-            [
-                f"proposed target {quoted(name)}: {proposed}" if proposed else "",
-                f"{task} because {task_why}" if not task_why.startswith("as asked") else f"{task} {task_why}",
-                f"judged by {steering}: {metric_why}",
-                f"{parts.method} split: {split_why}",
-                f"{len(inputs.features)} inputs" + _left_out(inputs.dropped),
-                transform_why,
-            ]
-        ),
-        evidence={
-            "rows": table.rows,
-            "target": {"distinct": facts.distinct, "type": facts.type, **target_evidence},
-            "metric": metric_evidence,
-            "split": split_evidence,
-            "positive": positive_why,
-        },
+        reason=one_line(why),
+        evidence=evidence,
         task=task,
         target=name,
         positive=positive,

@@ -1,6 +1,4 @@
-"""The rule of `ValidationPlan`: the two gate profiles as data, and the person's requirements. It judges
-nothing.
-"""
+"""The rule of `ValidationPlan`: the two gate profiles as data, and the person's requirements. It judges nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""How rules put facts into one plain line. Names and cells are quoted and shortened, so that none can pose
-as prose.
-"""
+"""How rules put facts into one plain line. Names and cells are quoted and shortened, so that none can pose as prose."""
 
 from __future__ import annotations
 

@@ -55,16 +55,15 @@ class RowEncoder:
         return [field.describe() for field in self._fields]
 
     def encode_one(self, row: Mapping[str, Any]) -> Arrays:
-        """One row: numbers float32 (1, d), categories int64 (1, k) when k > 0. Absent fields are missing.
+        """One row: numbers float32 (1, d), categories int64 (1, k); absent fields are missing.
+
+        An input without columns is left out.
 
         Raises:
             RowError: A field is unknown or holds a value of the wrong type.
         """
         numbers, categories = self._fill(row)
-        arrays: Arrays = {"numbers": np.frombuffer(numbers, np.float32).reshape(1, -1)}
-        if self.categories:
-            arrays["categories"] = np.frombuffer(categories, np.int64).reshape(1, -1)
-        return arrays
+        return self._shaped(np.frombuffer(numbers, np.float32), np.frombuffer(categories, np.int64), 1)
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Arrays:
         """N rows; as `encode_one`. A RowError carries the position of its row."""
@@ -97,7 +96,7 @@ class RowEncoder:
         for field in self._fields:
             values = columns.get(field.name)
             field.column([None] * count if values is None else values, numbers, categories)
-        return {"numbers": numbers, "categories": categories} if self.categories else {"numbers": numbers}
+        return self._shaped(numbers, categories, count)
 
     def check(self, row: Mapping[str, Any]) -> None:
         """Raises RowError where `encode_one` would."""
@@ -135,10 +134,15 @@ class RowEncoder:
                 raise
             numbers.extend(one[0])
             categories.extend(one[1])
-        count = len(rows)
-        arrays: Arrays = {"numbers": np.frombuffer(numbers, np.float32).reshape(count, self.width)}
+        return self._shaped(np.frombuffer(numbers, np.float32), np.frombuffer(categories, np.int64), len(rows))
+
+    def _shaped(self, numbers: NDArray[Any], categories: NDArray[Any], count: int) -> Arrays:
+        """The inputs that the network has: one without columns is left out."""
+        arrays: Arrays = {}
+        if self.width:
+            arrays["numbers"] = numbers.reshape(count, self.width)
         if self.categories:
-            arrays["categories"] = np.frombuffer(categories, np.int64).reshape(count, len(self.categories))
+            arrays["categories"] = categories.reshape(count, len(self.categories))
         return arrays
 
     def _unknown(self, row: Mapping[str, Any]) -> RowError:

@@ -7,7 +7,7 @@ polynomials over UTF-8 bytes modulo 2^64, computed for a whole column at once; o
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import log, log1p
 from typing import Any
 
@@ -20,24 +20,23 @@ from .numbers import scaled
 
 BITS = 21  # n-grams are told apart by this many bits of their hash
 MEASURES = ("characters", "words", "digits", "capitals")
-_LENGTHS = (3, 4, 5)
-_LONGEST = 64  # bytes of a word that count
+_SHORTEST_RUN, _LONGEST_RUN = 3, 5
+_LONGEST_WORD = 64  # bytes of a word that count
 _CHUNK = 2_000  # texts hashed at once, so that the hashes of a long column are never all in memory
 _LOGS = np.asarray([0.0, *(1.0 + log(count) for count in range(1, 256))])
 _BASE = 0x9E3779B97F4A7C15
+_POWERS = np.asarray([pow(_BASE, i, 2**64) for i in range(1, _LONGEST_WORD + 1)], np.uint64)
+_FAMILIES = np.asarray([_BASE * i % 2**64 for i in range(_LONGEST_RUN + 1)], np.uint64)  # keep kinds apart
+_MIX = np.asarray([0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53], np.uint64)
+_SHIFT, _REST = np.uint64(33), np.uint64(64 - BITS)
+Indices = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
 
-
-def _powers(count: int) -> NDArray[np.uint64]:
-    values = [pow(_BASE, i, 2**64) for i in range(1, count + 1)]
-    return np.asarray(values, np.uint64)
-
-
-_POWERS = _powers(_LONGEST)
 _WORD_BYTE = np.zeros(256, bool)
 _WORD_BYTE[[*range(48, 58), *range(65, 91), *range(97, 123), 39, *range(128, 256)]] = True
 
 
-def grams(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def grams(texts: Sequence[str]) -> tuple[Indices, Indices]:
     """All n-grams of lower-cased texts: (text, bucket) of words, word pairs and 3 to 5 bytes in a row."""
     joined = "\0".join(texts).lower().encode("utf-8", "replace") + b"\0"
     raw = np.frombuffer(joined, np.uint8)
@@ -45,53 +44,47 @@ def grams(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     owner = np.cumsum(ends) - ends
     if len(texts) != owner[-1] + 1:  # a text holds the separator itself
         return grams([text.replace("\0", " ") for text in texts])
-    pieces = [_words(raw, owner), *(_bytes(raw, ends, owner, n) for n in _LENGTHS)]
-    return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
+    values = raw.astype(np.uint64)
+    pieces = [*_words(raw, values, owner), *_bytes(values, ends, owner)]
+    return np.concatenate([piece[0] for piece in pieces]), _buckets(np.concatenate([piece[1] for piece in pieces]))
 
 
-def _bytes(
-    raw: NDArray[np.uint8], ends: NDArray[np.bool_], owner: NDArray[np.int64], n: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    count = len(raw) - n + 1
-    if count <= 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    hashes = np.zeros(count, np.uint64)
-    whole = np.ones(count, bool)
-    for i in range(n):
-        hashes += raw[i : i + count].astype(np.uint64) * _POWERS[i]
-        whole &= ~ends[i : i + count]
-    return owner[:count][whole], _buckets(hashes[whole], n)
+def _bytes(values: Hashes, ends: NDArray[np.bool_], owner: Indices) -> Iterator[tuple[Indices, Hashes]]:
+    """Owner and hash of every run of 3, 4 and 5 bytes within one text; each length goes on from the one before."""
+    count = len(values)
+    hashes, broken = values * _POWERS[0], ends
+    for n in range(1, min(_LONGEST_RUN, count)):
+        hashes = hashes[:-1] + values[n:] * _POWERS[n]
+        broken = broken[:-1] | ends[n:]
+        if n + 1 >= _SHORTEST_RUN:
+            whole = ~broken
+            yield owner[: count - n][whole], hashes[whole] + _FAMILIES[n + 1]
 
 
-def _words(raw: NDArray[np.uint8], owner: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _words(raw: NDArray[np.uint8], values: Hashes, owner: Indices) -> Iterator[tuple[Indices, Hashes]]:
+    """Owner and hash of every word, and of every two words in a row."""
     inside = _WORD_BYTE[raw]
     starts = inside.copy()
     starts[1:] &= ~inside[:-1]
     begin = np.flatnonzero(starts)
     if not len(begin):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return
     at = np.flatnonzero(inside)
-    number = np.cumsum(starts)[at] - 1
-    depth = np.minimum(at - begin[number], _LONGEST - 1)
-    first = np.searchsorted(at, begin)
-    hashes = np.add.reduceat(raw[at].astype(np.uint64) * _POWERS[depth], first)
+    depth = np.minimum(at - begin[np.cumsum(starts[at]) - 1], _LONGEST_WORD - 1)
+    hashes = np.add.reduceat(values[at] * _POWERS[depth], np.searchsorted(at, begin))
     who = owner[begin]
+    yield who, hashes + _FAMILIES[1]
     pairs = who[1:] == who[:-1]
-    double = (hashes[:-1] * _POWERS[1] + hashes[1:])[pairs]
-    return (
-        np.concatenate([who, who[1:][pairs]]),
-        np.concatenate([_buckets(hashes, 1), _buckets(double, 2)]),
-    )
+    yield who[1:][pairs], (hashes[:-1] * _POWERS[1] + hashes[1:])[pairs] + _FAMILIES[2]
 
 
-def _buckets(hashes: NDArray[np.uint64], kind: int) -> NDArray[np.int64]:
-    """Mixes hashes as MurmurHash3 ends and keeps `BITS` bits; `kind` keeps families apart."""
-    mixed = hashes + np.uint64(kind * _BASE % 2**64)
-    mixed ^= mixed >> np.uint64(33)
-    mixed *= np.uint64(0xFF51AFD7ED558CCD)
-    mixed ^= mixed >> np.uint64(33)
-    mixed *= np.uint64(0xC4CEB9FE1A85EC53)
-    buckets: NDArray[np.int64] = (mixed >> np.uint64(64 - BITS)).astype(np.int64)
+def _buckets(hashes: Hashes) -> Indices:
+    """Mixes hashes as MurmurHash3 ends and keeps `BITS` bits."""
+    hashes ^= hashes >> _SHIFT
+    hashes *= _MIX[0]
+    hashes ^= hashes >> _SHIFT
+    hashes *= _MIX[1]
+    buckets: Indices = (hashes >> _REST).astype(np.int64)
     return buckets
 
 
@@ -155,7 +148,7 @@ class TextField:
             numbers[at] = scaled(value, median, scale)
             at += 1
 
-    def _weigh(self, texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    def _weigh(self, texts: list[str]) -> tuple[Indices, Indices, NDArray[np.float64]]:
         """(text, place, weight): (1 + log count) x idf, each text's weights of unit length."""
         owner, buckets = grams(texts)
         places = self._place[buckets]

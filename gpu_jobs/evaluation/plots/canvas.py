@@ -32,6 +32,7 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 12.0,
     "axes.titlelocation": "left",
     "axes.titlepad": 12.0,
+    "axes.unicode_minus": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -131,5 +132,14 @@ def short(name: str, most: int = 28) -> str:
 
 
 def spoken(value: float) -> str:
-    """A number as a person would say it: three significant digits."""
-    return f"{value:.3g}"
+    """A number as a person would say it: three significant digits, thousands with commas."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def thousands(axis: Any, values: Sequence[float]) -> None:
+    """Few ticks, written as 200k, on an axis (matplotlib's `xaxis` or `yaxis`) whose values are large."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    if max((abs(value) for value in values), default=0.0) >= 10_000:
+        axis.set_major_locator(MaxNLocator(6))
+        axis.set_major_formatter(EngFormatter(sep=""))

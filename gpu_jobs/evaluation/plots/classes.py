@@ -99,7 +99,7 @@ def _calibration(folder: Path, bins: Sequence[Mapping[str, Any]]) -> list[Plot]:
         page.axes.set(xlim=(low, 1.03), ylim=(low, 1.03))
         page.axes.set(xlabel="confidence of the predicted class", ylabel="share predicted right")
         page.axes.set_aspect("equal")
-        page.axes.legend(loc="upper left")
+        page.axes.legend(loc="lower right")
         gap = float((np.abs(np.array(sure) - np.array(right)) * rows).sum() / max(rows.sum(), 1))
         page.alt.append(f"On average over rows, confidence and accuracy of a bin differ by {spoken(gap)}.")
     return made

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .canvas import BLUE, GRID, ORANGE, RED, TEXT, Plot, sheet, short, spoken, values_of
+from .canvas import BLUE, GRID, ORANGE, RED, TEXT, Plot, sheet, short, spoken, thousands, values_of
 
 _MOST_BARS = 15
 
@@ -20,7 +20,8 @@ def baseline_plot(folder: Path, result: Mapping[str, Any]) -> list[Plot]:
     measured |= {name: metrics.get(metric) for name, metrics in result["baselines"].items()}
     rows = [(name, measure) for name, measure in measured.items() if measure is not None]
     better = "higher" if result["higher_is_better"] else "lower"
-    title = f"{_words(metric)}: model and baselines"
+    words = _words(metric)
+    title = f"{words[0].upper()}{words[1:]}: model and baselines"
     with sheet(folder, "baselines", title, (6.4, 1.3 + 0.5 * len(rows))) as (page, made):
         for place, (name, measure) in enumerate(reversed(rows)):
             value = float(measure["value"])
@@ -29,7 +30,7 @@ def baseline_plot(folder: Path, result: Mapping[str, Any]) -> list[Plot]:
             page.axes.plot([low, high], [place, place], color=colour, linewidth=3, solid_capstyle="round")
             page.axes.plot([value], [place], "o", color=colour, markersize=8)
             page.axes.annotate(
-                f"{value:.4g}",
+                f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}",
                 (value, place),
                 xytext=(0, 9),
                 textcoords="offset points",
@@ -40,6 +41,7 @@ def baseline_plot(folder: Path, result: Mapping[str, Any]) -> list[Plot]:
         page.axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
         page.axes.set_ylim(-0.6, len(rows) - 0.3)
         page.axes.margins(x=0.08)
+        thousands(page.axes.xaxis, [float(measure["value"]) for _, measure in rows])
         page.axes.grid(visible=False, axis="y")
         page.axes.set_xlabel(f"{_words(metric)} on the {result['split']} split, 95 % interval; {better} is better")
         page.alt.reverse()
@@ -59,6 +61,7 @@ def importance_plot(folder: Path, importance: Sequence[Mapping[str, Any]], metri
         spread = np.abs(np.stack([drops - ends[:, 0], ends[:, 1] - drops]))
         page.axes.errorbar(drops, places, xerr=spread, fmt="none", ecolor=TEXT, elinewidth=1.2, capsize=2)
         page.axes.axvline(0, color=GRID, linewidth=0.8)
+        thousands(page.axes.xaxis, drops.tolist())
         page.axes.set_yticks(places, [short(one["column"]) for one in reversed(shown)])
         page.axes.grid(visible=False, axis="y")
         page.axes.set_ylim(-0.6, len(shown) - 0.4)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .canvas import BLUE, GRID, ORANGE, Plot, sheet, short, spoken
+from .canvas import BLUE, GRID, ORANGE, Plot, sheet, short, spoken, thousands
 
 
 def number_plots(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
@@ -24,6 +24,8 @@ def _against(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Pl
         page.axes.scatter(points[:, 0], points[:, 1], s=11, color=BLUE, alpha=0.45, linewidths=0, label="row")
         page.axes.set(xlabel=f"true {short(target)}", ylabel=f"predicted {short(target)}")
         page.axes.legend(loc="upper left")
+        thousands(page.axes.xaxis, ends)
+        thousands(page.axes.yaxis, ends)
         if len(points) > 1 and points.std(axis=0).all():
             together = float(np.corrcoef(points.T)[0, 1])
             page.alt.append(f"{len(points)} rows; true and predicted correlate with {spoken(together)}.")
@@ -37,6 +39,7 @@ def _residuals(folder: Path, residuals: Mapping[str, Any], target: str) -> list[
         page.axes.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=BLUE, alpha=0.75)
         page.axes.axvline(0, color=ORANGE, linestyle="--", linewidth=1.4)
         page.axes.set(xlabel=f"predicted - true {short(target)}", ylabel="rows")
+        thousands(page.axes.xaxis, edges.tolist())
         middle = edges[:-1][counts.cumsum() >= counts.sum() / 2][0] if counts.sum() else 0.0
         page.alt.append(f"Half of the residuals lie below about {spoken(float(middle))}.")
     return made

@@ -70,7 +70,7 @@ def ingest(tmp_path: Path, write: Callable[[str, str | bytes], Path]) -> Ingest:
 
     def ingest(content: str | bytes | Path, name: str = "table.csv", **more: Any) -> dict[str, Any]:
         path = content if isinstance(content, Path) else write(name, content)
-        roles = {role: more.pop(role) for role in ("validation", "test") if role in more}
+        roles: dict[str, Path] = {role: more.pop(role) for role in ("validation", "test") if role in more}
         return snapshot({"data": path, **roles}, tmp_path / "run" / "data", more.get("missing"))
 
     return ingest

@@ -27,7 +27,8 @@ def codes(result: dict[str, Any]) -> set[str]:
 
 
 def as_csv(frame: pl.DataFrame, **options: Any) -> bytes:
-    return frame.write_csv(**options).encode()
+    text: str = frame.write_csv(**options)
+    return text.encode()
 
 
 def as_jsonl(frame: pl.DataFrame) -> bytes:

@@ -69,9 +69,8 @@ def test_a_skewed_target_is_learnt_on_the_scale_that_validation_prefers() -> Non
     train, validation, test = skewed(1000, 0), skewed(300, 1), skewed(500, 2)
     plain = fit_baselines(NUMBER, train, validation, BaselineSettings())["linear"]
     scaled = fit_baselines(NUMBER, train, validation, BaselineSettings(scale=Scale(np.log, np.exp)))["linear"]
-    assert ((scaled(test.inputs) - test.truth.astype(float)) ** 2).mean() < (
-        (plain(test.inputs) - test.truth) ** 2
-    ).mean()
+    truth = test.truth.astype(float)
+    assert ((scaled(test.inputs) - truth) ** 2).mean() < ((plain(test.inputs) - truth) ** 2).mean()
 
 
 def test_a_class_that_no_training_row_has_gets_probability_zero() -> None:

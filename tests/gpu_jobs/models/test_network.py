@@ -103,7 +103,7 @@ def test_members_are_combined_by_the_mean_of_probabilities_and_of_values() -> No
 def test_an_untrained_network_with_its_linear_path_at_zero_equals_one_without() -> None:
     torch.manual_seed(3)
     architecture = Architecture(Inputs(5), 1, "regression", depth=1)
-    made = TabularNetwork(architecture)
+    made = TabularNetwork(architecture).eval()
     before = made(rows()[0])
     made.skip = None
     assert torch.equal(made(rows()[0]), before)

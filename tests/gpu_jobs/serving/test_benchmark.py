@@ -53,7 +53,7 @@ def test_the_benchmark_measures_the_generated_server(tmp_path: Path) -> None:
 
 def test_a_row_that_the_server_refuses_fails_the_benchmark_and_is_quoted(tmp_path: Path) -> None:
     write_attempt(tmp_path / "attempts" / "1")
-    with pytest.raises(ServingError, match="answered 422.*unknown field 'x'") as failure:
+    with pytest.raises(ServingError, match=r"answered 422.*unknown field 'x'") as failure:
         benchmark.run(_job(tmp_path, [{"x": 1}]))
     assert failure.value.code == "serving.status"
 
@@ -61,7 +61,7 @@ def test_a_row_that_the_server_refuses_fails_the_benchmark_and_is_quoted(tmp_pat
 def test_a_server_that_dies_at_the_start_is_said_at_once_with_its_log(tmp_path: Path) -> None:
     attempt = write_attempt(tmp_path / "attempts" / "1")
     (attempt / "models" / "preprocessing.json").unlink()
-    with pytest.raises(ServingError, match="did not become ready.*preprocessing.json") as failure:
+    with pytest.raises(ServingError, match=r"did not become ready.*preprocessing\.json") as failure:
         benchmark.run(_job(tmp_path, [EXAMPLE]))
     assert failure.value.code == "serving.not_ready"
 
@@ -114,9 +114,14 @@ class _Teapot(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
+class _Kitchen(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves early is nothing to report."""
+
+
 @pytest.fixture
 def teapot() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Teapot) as server:
+    with _Kitchen(("127.0.0.1", 0), _Teapot) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_port
@@ -140,14 +145,15 @@ def test_the_client_counts_requests_and_refuses_any_other_status(teapot: int) ->
     assert len(load.latencies) == 20 and load.rate == pytest.approx(20 / load.seconds)
     assert sum(load.latencies) <= load.seconds + 1e-6
     assert len(many_clients(teapot, [request(1)], 0.1, clients=3).latencies) > 0
-    for drive in (lambda: one_client(teapot, [request("tea")], 1), lambda: many_clients(teapot, [request("tea")], 1)):
-        with pytest.raises(ServingError, match="answered 418"):
-            drive()
+    with pytest.raises(ServingError, match="answered 418"):
+        one_client(teapot, [request("tea")], 1)
+    with pytest.raises(ServingError, match="answered 418"):
+        many_clients(teapot, [request("tea")], 1)
 
 
 def test_a_running_server_is_stopped_when_its_block_ends(tmp_path: Path) -> None:
     attempt = write_attempt(tmp_path)
     with running(attempt / "scripts" / "serve.py", attempt / "models", tmp_path / "log") as server:
         assert server.ready_seconds > 0
-    with pytest.raises(OSError, match=r".*"), Connection(server.port):
-        pass
+    with pytest.raises(ConnectionRefusedError):
+        Connection(server.port)

@@ -40,9 +40,7 @@ async def home() -> AsyncIterator[Path]:
     assert left == [], "servers outlived their supervisor"
 
 
-def wish(
-    home: Path, version: str, *, name: str = "churn", intent: str | None = None, **behaviour: Any
-) -> DeployRequest:
+def wish(home: Path, version: str, *, name: str = "churn", **behaviour: Any) -> DeployRequest:
     """A request for a tiny server of that version; keyword arguments are its behaviour."""
     models = home / "attempts" / version
     models.mkdir(parents=True, exist_ok=True)
@@ -51,7 +49,7 @@ def wish(
         name=name,
         version=version,
         run_id=f"r-{version}",
-        intent=intent or f"r-{version}-deploy",
+        intent=f"r-{version}-deploy",
         serve=str(SERVER),
         models=str(models),
         example_request=ROW,
@@ -106,7 +104,7 @@ async def ask(url: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def load(url: str, clients: int = 8) -> AsyncIterator[Counter[str]]:
+async def load(url: str, clients: int = 8, row: dict[str, Any] = ROW) -> AsyncIterator[Counter[str]]:
     """Concurrent clients, half of them keeping connections alive, while the block runs; their answers by version."""
     told: Counter[str] = Counter()
     over = asyncio.Event()
@@ -116,7 +114,7 @@ async def load(url: str, clients: int = 8) -> AsyncIterator[Counter[str]]:
         async with httpx.AsyncClient(limits=limits, timeout=20) as client:
             while not over.is_set():
                 try:
-                    answer = await client.post(f"{url}/predict", json=ROW)
+                    answer = await client.post(f"{url}/predict", json=row)
                     told[answer.json()["model"]["version"] if answer.status_code == 200 else str(answer)] += 1
                 except httpx.HTTPError as error:
                     told[repr(error)] += 1

@@ -55,7 +55,9 @@ class Server:
         self.draining = True
         listening.close()
         until = asyncio.get_running_loop().time() + 3
-        while self.connections and asyncio.get_running_loop().time() < until:
+        while True:
+            if not self.connections or asyncio.get_running_loop().time() > until:
+                return
             await asyncio.sleep(0.01)
 
 

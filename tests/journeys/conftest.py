@@ -1,0 +1,103 @@
+"""A house to live in for a whole journey: state folder, workspace, and the real `neuroloom` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NEUROLOOM = Path(sys.executable).with_name("neuroloom")
+PENGUINS = Path(__file__).resolve().parents[2] / "examples" / "penguins.csv"
+
+
+@dataclass(frozen=True)
+class House:
+    """One state folder and one workspace."""
+
+    home: Path
+    workspace: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command needs to live here; a short lease, so that takeovers are quick."""
+        own = {"NEUROLOOM_HOME": str(self.home), "NEUROLOOM_MEMORY_LEASE_SECONDS": "2", "COLUMNS": "160"}
+        return {**os.environ, **own}
+
+    def say(self, *words: object, code: int | None = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command in the workspace and look at its exit code."""
+        done = subprocess.run(
+            [NEUROLOOM, *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=cwd or self.workspace,
+            env=self.environment,
+            timeout=170,
+            stdin=subprocess.DEVNULL,
+        )
+        assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def document(self, *words: object, code: int | None = 0) -> dict[str, Any]:
+        """Run a command with `--json` and return its one document."""
+        found: dict[str, Any] = json.loads(self.say(*words, "--json", code=code).stdout)
+        return found
+
+    def start(self, *words: object) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [NEUROLOOM, *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.workspace,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    """A house for the tests of one module; everything in it is stopped afterwards."""
+    home, workspace = Path(tempfile.mkdtemp(prefix="nlh-")), Path(tempfile.mkdtemp(prefix="nlw-"))
+    found = House(home, workspace)
+    try:
+        yield found
+    finally:
+        found.say("down", code=None)
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def churn(house: House) -> Path:
+    """A seeded table of 600 customers: numbers, categories, missing cells; who leaves is mostly learnable."""
+    draw = random.Random(7)
+    lines = ["age,plan,calls,city,churned"]
+    for _ in range(600):
+        age, calls, plan = draw.randint(18, 80), draw.randint(0, 9), draw.choice(["basic", "plus", "max"])
+        leaves = (calls > 5) != (draw.random() < 0.06)
+        shown = "" if draw.random() < 0.05 else str(age)
+        lines.append(f"{shown},{plan},{calls},{draw.choice('ABCD')},{'yes' if leaves else 'no'}")
+    path = house.workspace / "churn.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def noise(house: House) -> Path:
+    """A seeded table whose target has nothing to do with its columns."""
+    draw = random.Random(11)
+    lines = [f"{draw.random():.3f},{draw.random():.3f},{draw.choice(['yes', 'no'])}" for _ in range(300)]
+    path = house.workspace / "noise.csv"
+    path.write_text("\n".join(["a,b,won", *lines]) + "\n")
+    return path
