@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any, Final
 
-from agents.decisions import ClusterPlan
+from agents.decisions import ArchitectureDesign, ClusterPlan, TrainingRecovery
 from agents.metrics import BY_NAME
+from agents.reasoners.rules.architecture import with_measured
 from agents.reasoners.rules.deployment import slug
+from memory.errors import JobError
 from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.gates import Check, fact, number
@@ -14,7 +18,7 @@ from phases.measure import measurement
 from phases.progress import leave
 from phases.sandbox import ensure_open
 from phases.scripts import write_backup_script, write_monitoring, write_server
-from phases.workspace import read_json
+from phases.workspace import read_json, write_json
 
 ROW = PHASES[2]
 ROLE: Final = "neural-orchestrator"
@@ -24,26 +28,58 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     """Train this attempt, export it, and leave an attempt folder that can serve."""
     await ensure_open(active)
     folder = active.root / "attempts" / str(attempt)
-    architecture, training = (read_json(folder / "configs" / f"{name}.json") for name in ("architecture", "training"))
-    cluster = await active.known("cluster", ClusterPlan)
-    job = f"train-{attempt}"
-    await active.put("training-job-id", job, by=ROLE)
     await active.put("training-status", "running", by=ROLE)
-    args = {"architecture": architecture, "training": training, "attempt_folder": f"attempts/{attempt}"}
-    result = await active.job("train", args, name=job, workers=cluster.workers, device=cluster.device)
+    job, result = await _train(active, attempt, folder)
+    await active.in_thread(write_json, folder / "training-result.json", result)
     await active.put("training-status", "complete", by=ROLE)
     await active.put("training-metrics", result, by=ROLE, provenance={"kind": "measured", "job": job})
+    architecture, dataset = (read_json(folder / "configs" / f"{name}.json") for name in ("architecture", "dataset"))
     args = {"architecture": architecture, "attempt_folder": f"attempts/{attempt}"}
     exported = await active.job("export", args, name=f"export-{attempt}")
     await active.in_thread(write_server, active.root, attempt)
     await active.in_thread(write_backup_script, active.root)
     await active.put("backup-script", "scripts/backup-checkpoints.sh", by=ROLE)
-    dataset = read_json(folder / "configs" / "dataset.json")
     better = BY_NAME[dataset["metric"]].higher_is_better
     watched = await active.in_thread(write_monitoring, active.root, slug(dataset["name"]), dataset["metric"], better)
     await active.put("monitoring", watched, by=ROLE)
     await leave(active, ROW, attempt, _gate(active, result, exported), job=job)
     return attempt, ""
+
+
+async def _train(active: ActiveRun, attempt: int, folder: Path) -> tuple[str, dict[str, Any]]:
+    """The training job's name and result; after trouble the recovery decides, at most a few times."""
+    architecture = read_json(folder / "configs" / "architecture.json")
+    cluster = await active.known("cluster", ClusterPlan)
+    training, tries = await _designed(active, attempt), 0
+    while True:
+        job = f"train-{attempt}" if not tries else f"train-{attempt}-{tries}"
+        await active.put("training-job-id", job, by=ROLE)
+        args = {"architecture": architecture, "training": training, "attempt_folder": f"attempts/{attempt}"}
+        try:
+            return job, await active.job("train", args, name=job, workers=cluster.workers, device=cluster.device)
+        except JobError as error:
+            context = {"error": error.as_dict(), "tries": tries, "checkpoint": any(folder.glob("checkpoints/*.json"))}
+            tries += 1
+            key = f"recovery-{attempt}-{tries}"
+            recovery = await active.decide(key, TrainingRecovery, ROLE, context)
+            if recovery.action == "give_up":
+                raise
+            training = _adjusted(training, recovery)
+            if recovery.action == "restart" and not (active.root / "jobs" / f"train-{attempt}-{tries}").exists():
+                await active.in_thread(shutil.rmtree, folder / "checkpoints", True)
+            await active.in_thread(write_json, folder / "configs" / "training.json", training)
+
+
+async def _designed(active: ActiveRun, attempt: int) -> dict[str, Any]:
+    """The attempt's training settings as designed and measured, before any recovery."""
+    design = await active.known(f"architecture-{attempt}", ArchitectureDesign)
+    record = await active.recorded(f"measured-{attempt}")
+    return with_measured(design.training, record.value if record else {})
+
+
+def _adjusted(training: dict[str, Any], recovery: TrainingRecovery) -> dict[str, Any]:
+    batch = max(1, int(training["batch"] * recovery.batch_factor))
+    return {**training, "rate": training["rate"] * recovery.rate_factor, "batch": batch}
 
 
 def _gate(active: ActiveRun, result: dict[str, Any], exported: dict[str, Any]) -> list[Check]:

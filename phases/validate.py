@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agents.decisions import CheckResult, Diagnosis, ValidationPlan
-from memory.measurement import Measurement
+from agents.decisions import CheckDefinition, Diagnosis, ValidationPlan
 from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.champion import champion_args, champion_checks
 from phases.gates import Check, fact
-from phases.measure import measured
+from phases.measure import measurement
 from phases.progress import leave
 from phases.report import write_report
 from phases.sandbox import ensure_open
@@ -32,7 +31,7 @@ async def candidate(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int
     scores = await active.job("evaluate", _job_args(attempt, configs, "validation"), name=f"evaluate-{attempt}")
     train = await _train_result(active, attempt)
     results = {"scores": scores, "train": train, "cluster": {"nodes": await _nodes(active)}}
-    judged = [check.judge(results) for check in plan.at("candidate")]
+    judged = [check.judge(results) for check in plan.at("candidate", results)]
     good = all(row.passed for row in judged if row.blocking)
     told = {
         "attempt": attempt,
@@ -52,6 +51,7 @@ async def candidate(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int
         "scores": scores,
         "train": train,
         "checks": told["checks"],
+        "request": active.request.model_dump(mode="json"),
         **configs,
     }
     diagnosis = await active.decide(f"diagnosis-{attempt}", Diagnosis, ROLE, context)
@@ -86,7 +86,7 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
         "train": await _train_result(active, attempt),
         "cluster": {"nodes": await _nodes(active)},
     }
-    checks = [_row(check.judge(judged), judged, check.path) for check in plan.at("final")]
+    checks = [_row(active, check, judged) for check in plan.at("final", judged)]
     checks += champion_checks(active, test)
     if verdict == "rejected":
         checks.append(fact("candidate_passed", False, why="no attempt passed its check on the validation split"))
@@ -100,17 +100,14 @@ async def _close(active: ActiveRun, attempt: int, checks: list[Check], test: dic
     await leave(active, ROW, attempt, checks, test_reads=test["test_reads"])
 
 
-def _row(result: CheckResult, results: dict[str, Any], path: str) -> Check:
+def _row(active: ActiveRun, check: CheckDefinition, results: dict[str, Any]) -> Check:
     """A judged check as a gate row; its number keeps the provenance of what was measured."""
-    found: Any = results
-    for part in path.split("."):
-        found = found[part]
-    kept: Measurement | bool | str = (
-        measured({**found, "value": result.measured}) if isinstance(found, dict) else str(found)
-    )
+    result, found = check.judge(results), check.measured(results)
+    if isinstance(found, int) and not isinstance(found, bool):
+        found = measurement(active, found, check.name, job="cluster")
     return Check(
         name=result.name,
-        measured=kept,
+        measured=found,
         comparison=result.comparison,
         threshold=result.threshold,
         passed=result.passed,
@@ -134,7 +131,7 @@ def _job_args(attempt: int, configs: dict[str, Any], split: str) -> dict[str, An
 
 
 async def _train_result(active: ActiveRun, attempt: int) -> dict[str, Any]:
-    return dict(read_json(active.root / "jobs" / f"train-{attempt}" / "result.json"))
+    return dict(read_json(active.root / "attempts" / str(attempt) / "training-result.json"))
 
 
 async def _nodes(active: ActiveRun) -> int:

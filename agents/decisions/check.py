@@ -13,10 +13,21 @@ from memory.measurement import Measurement
 
 Comparison = Literal[">=", ">", "<=", "<", "is"]
 Stage = Literal["candidate", "final"]
+ROUNDING = 1e-9  # one row's difference in accuracy is exactly one standard error: sums of floats must not decide it
+
+
+def _at_least(value: float, limit: float) -> bool:
+    return value >= limit - ROUNDING
+
+
+def _at_most(value: float, limit: float) -> bool:
+    return value <= limit + ROUNDING
+
+
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    ">=": operator.ge,
+    ">=": _at_least,
     ">": operator.gt,
-    "<=": operator.le,
+    "<=": _at_most,
     "<": operator.lt,
     "is": operator.is_,
 }

@@ -46,7 +46,9 @@ def recommended_training(task: Task, rows: int) -> dict[str, Any]:
     if rows < SMALL_ROWS:
         batch = 64 if rows < 1_000 else 128
         return {
-            "epochs": max(40, min(200, 40_000 // rows)), "batch": batch, "rate": 3e-3 if classes else 6e-3,
+            "epochs": max(40, min(200, 40_000 // rows)), "batch": batch,
+            "rate": 3e-3 if classes and rows < 1_000 else 6e-3,
+            "label_smoothing": 0.02 if classes and rows >= 1_000 else 0.0,
             "weight_decay": 0.3, "ema": 0.98, "patience": 10,
         }  # fmt: skip
     batch = 256 if rows <= LARGE_ROWS else 2048

@@ -120,7 +120,7 @@ class Trainer:
 
     def _epochs(self) -> str:
         while self.progress.stopped is None:
-            verdict = self._epoch()
+            verdict = self.epoch()
             if verdict == "signal":
                 return verdict
             if verdict == "diverged":
@@ -129,7 +129,7 @@ class Trainer:
                 self._conclude()
         return self.progress.stopped
 
-    def _epoch(self) -> str:
+    def epoch(self) -> str:
         """The rest of the current epoch: "done", "signal" or "diverged"."""
         progress, stepper, settings = self.progress, self.stepper, self.settings
         if progress.step == 0:

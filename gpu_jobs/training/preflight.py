@@ -53,7 +53,7 @@ class Preflight:
 
     parameters: int
     finite: bool
-    overfit: dict[str, float | int | bool]
+    overfit: dict[str, float | int | bool | None]
     range_test: list[tuple[float, float]]
     rate: float
     threads: int
@@ -128,13 +128,13 @@ def _first_step(stepper: Stepper, table: Table) -> bool:
     return math.isfinite(float(stepper.loss_sum)) and math.isfinite(float(stepper.optimiser.norm))
 
 
-def _overfit(architecture: Architecture, settings: TrainSettings, table: Table) -> dict[str, float | int | bool]:
+def _overfit(architecture: Architecture, settings: TrainSettings, table: Table) -> dict[str, float | int | bool | None]:
     """Steps on one small batch without regularisation: a sound network learns it by heart."""
     plain = replace(settings, weight_decay=0.0, l1=0.0, label_smoothing=0.0, clip_norm=1e6, ema=0.0)
     plain = replace(plain, batch=min(settings.batch, OVERFIT_ROWS), class_weights=None)
     batch, whole = next(_endless(table, plain))
     end = time.perf_counter() + PART_SECONDS
-    found: dict[str, float | int | bool] = {}
+    found: dict[str, float | int | bool | None] = {}
     for rate in (1e-2, 3e-2, 2e-3):
         stepper, before = _stepper(replace(architecture, dropout=0.0), plain, table), math.nan
         for step in range(OVERFIT_STEPS):
@@ -145,11 +145,14 @@ def _overfit(architecture: Architecture, settings: TrainSettings, table: Table) 
             if after < 0.2 * before or not math.isfinite(after) or time.perf_counter() > end:
                 break
         passed = math.isfinite(after) and after < 0.6 * before
-        kept = after if math.isfinite(after) else -1.0
-        found = {"loss_before": before, "loss_after": kept, "steps": step + 1, "passed": passed}
+        found = {"loss_before": _finite(before), "loss_after": _finite(after), "steps": step + 1, "passed": passed}
         if passed or time.perf_counter() > end:
             break
     return found
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _range_test(architecture: Architecture, settings: TrainSettings, table: Table) -> list[tuple[float, float]]:

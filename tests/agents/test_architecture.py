@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.decisions.architecture_design import ARCHITECTURE_LIMITS, TRAINING_LIMITS
+from agents.reasoners.rules import architecture
 from agents.reasoners.rules.architecture import decide, with_measured
 from gpu_jobs.models.architecture import Architecture
 from gpu_jobs.training.settings import TrainSettings
@@ -21,7 +22,6 @@ def test_small_tables_get_strong_regularisation_and_no_codes_of_numbers(build: A
     assert small.architecture["number_embedding"] == "none" and large.architecture["number_embedding"] == "piecewise"
     assert small.architecture["dropout"] > large.architecture["dropout"]
     assert small.training["weight_decay"] > large.training["weight_decay"]
-    assert small.training["label_smoothing"] > 0 == large.training["label_smoothing"]
     assert small.architecture["depth"] < large.architecture["depth"]
 
 
@@ -56,10 +56,15 @@ def test_embeddings_grow_with_the_levels_within_bounds(build: Any) -> None:
     assert sizes == sorted(sizes) and sizes[0] == 4 and sizes[-1] == 32
 
 
-def test_a_run_judged_by_probabilities_is_not_smoothed_and_one_judged_by_mae_resists_outliers(build: Any) -> None:
+def test_a_run_judged_by_probabilities_is_not_smoothed(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(architecture, "recommended_training", lambda *_: {"label_smoothing": 0.05})
     context = build.design_context(rows=300)
+    assert decide(context).training["label_smoothing"] == 0.05
     context["dataset"]["metric"] = "log_loss"
     assert decide(context).training["label_smoothing"] == 0
+
+
+def test_a_run_judged_by_mae_resists_outliers(build: Any) -> None:
     flats = build.design_context(task="regression")
     assert decide(flats).training["loss"] == "auto"
     flats["dataset"]["metric"] = "mae"

@@ -37,13 +37,7 @@ def decide(context: Mapping[str, Any]) -> TaskPlan:
     inputs = features.choose(table, name, parts)
     transform, transform_why = metric.transform(task, facts)
     labels, positive, positive_why = _labels(task, facts, table.request.get("positive"))
-    evidence = {
-        "rows": table.rows,
-        "target": {"distinct": facts.distinct, "type": facts.type, **target_evidence},
-        "metric": metric_evidence,
-        "split": split_evidence,
-        "positive": positive_why,
-    }
+    found = {"target": target_evidence, "metric": metric_evidence, "split": split_evidence, "positive": positive_why}
     why = [
         f"proposed target {quoted(name)}: {proposed}" if proposed else "",
         f"{task} {task_why}" if task_why.startswith("as asked") else f"{task} because {task_why}",
@@ -54,7 +48,7 @@ def decide(context: Mapping[str, Any]) -> TaskPlan:
     ]
     return TaskPlan(
         reason=one_line(why),
-        evidence=evidence,
+        evidence={"rows": table.rows, "distinct": facts.distinct, "type": facts.type, **found},
         task=task,
         target=name,
         positive=positive,

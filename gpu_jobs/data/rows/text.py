@@ -46,6 +46,8 @@ def grams(texts: Sequence[str]) -> tuple[Indices, Indices]:
         return grams([text.replace("\0", " ") for text in texts])
     values = raw.astype(np.uint64)
     pieces = [*_words(raw, values, owner), *_bytes(values, ends, owner)]
+    if not pieces:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     return np.concatenate([piece[0] for piece in pieces]), _buckets(np.concatenate([piece[1] for piece in pieces]))
 
 

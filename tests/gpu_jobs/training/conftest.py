@@ -138,13 +138,13 @@ def make_jobs(nursery: Nursery, root: Path, **asked: Any) -> Jobs:
 
 @pytest.fixture
 def jobs(nursery: Nursery, tmp_path: Path) -> Callable[..., Jobs]:
-    """jobs(name, classes=2, architecture={}, **training): a train job in a folder of its own."""
+    """A maker of train jobs, each in a folder of its own: (name, classes=2, architecture={}, **training)."""
     return lambda name, **asked: make_jobs(nursery, tmp_path / name, **asked)
 
 
 @pytest.fixture(scope="session")
 def undisturbed(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Jobs]:
-    """undisturbed(**as jobs): such a job, run from start to end, with its `result`; the same one for the same asks."""
+    """A maker of such jobs that are run from start to end, with their `result`; one for the same asks."""
     done: dict[str, Jobs] = {}
 
     def find(**asked: Any) -> Jobs:

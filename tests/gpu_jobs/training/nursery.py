@@ -49,6 +49,37 @@ def say(**fields: Any) -> None:
     os.write(1, json.dumps(fields).encode() + b"\n")
 
 
+def reap() -> None:
+    """Say who has ended."""
+    try:
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            say(ended=found[0], status=found[1])
+    except ChildProcessError:
+        return
+
+
+def read_line() -> bytes:
+    """The next order, empty at the end of the input."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return b""
+        line += byte
+    return line
+
+
+def fork(line: bytes) -> None:
+    """Fork the job of one order."""
+    order = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        child(Path(order["root"]), order["spec"])
+    say(pid=pid)
+
+
 def main() -> None:
     """Fork per line until the input ends; reap in between."""
     warm()
@@ -61,25 +92,12 @@ def main() -> None:
         ready, _, _ = select.select([0, reader], [], [])
         if reader in ready:
             os.read(reader, 4096)
-            try:
-                while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                    say(ended=found[0], status=found[1])
-            except ChildProcessError:
-                pass
+            reap()
         if 0 in ready:
-            line = b""
-            while not line.endswith(b"\n"):
-                byte = os.read(0, 1)
-                if not byte:
-                    return
-                line += byte
-            order = json.loads(line)
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                child(Path(order["root"]), order["spec"])
-            say(pid=pid)
+            line = read_line()
+            if not line:
+                return
+            fork(line)
 
 
 if __name__ == "__main__":

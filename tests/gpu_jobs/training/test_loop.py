@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.gpu_jobs.training.tables import make_architecture, make_settings, make_table
 
 from gpu_jobs.models.weights import load_network
 from gpu_jobs.training.errors import TrainingError
@@ -19,6 +18,7 @@ from gpu_jobs.training.loop import Plan, Trainer
 from gpu_jobs.training.settings import TrainSettings
 from gpu_jobs.training.step import evaluate
 from gpu_jobs.training.table import Table
+from tests.gpu_jobs.training.tables import make_architecture, make_settings, make_table
 
 
 class Watcher:
@@ -27,8 +27,11 @@ class Watcher:
     def __init__(self, orders: Mapping[str, Any] | None = None) -> None:
         self.events: list[dict[str, Any]] = []
         self.orders = dict(orders or {})
-        self.stopping = False
-        self.at_epoch: Callable[[int], None] = lambda epoch: None
+        self.at_epoch: Callable[[int], object] = str
+
+    @property
+    def stopping(self) -> bool:
+        return False
 
     def control(self) -> Mapping[str, Any]:
         return self.orders
@@ -40,6 +43,19 @@ class Watcher:
 
     def said(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]
+
+
+class ToldAtStep(Watcher):
+    """Is told to stop once it has been asked so often."""
+
+    def __init__(self, step: int) -> None:
+        self._left = step
+        super().__init__()
+
+    @property
+    def stopping(self) -> bool:
+        self._left -= 1
+        return self._left < 0
 
 
 def trainer(folder: Path, watch: Watcher, table: Table | None = None, **settings: Any) -> Trainer:
@@ -158,7 +174,7 @@ def test_an_exploding_rate_is_lowered_until_training_holds(tmp_path: Path) -> No
 def test_after_three_returns_divergence_ends_the_run(tmp_path: Path) -> None:
     watch = Watcher()
     made = trainer(tmp_path, watch, epochs=10)
-    watch.at_epoch = lambda epoch: made.stepper.flat.values.fill_(math.nan) and None
+    watch.at_epoch = lambda _: made.stepper.flat.values.fill_(math.nan)
     with pytest.raises(TrainingError) as caught:
         made.run()
     assert caught.value.code == "training.diverged"
@@ -191,18 +207,8 @@ def test_a_budget_ends_training_with_the_best_weights(tmp_path: Path) -> None:
 
 
 def test_being_told_to_stop_leaves_a_checkpoint_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
-    watch = Watcher()
-    made = trainer(tmp_path, watch, epochs=6, checkpoint_every=100)
-    seen: list[bool] = []
-
-    class Stopping:
-        def __get__(self, instance: object, owner: type) -> bool:
-            seen.append(True)
-            return len(seen) > 40
-
-    watched = type("Told", (Watcher,), {"stopping": Stopping(), "__init__": lambda self: None})()
-    watched.__dict__.update(events=watch.events, orders={}, at_epoch=lambda epoch: None)
-    made.watch = watched
+    told = ToldAtStep(40)
+    made = trainer(tmp_path, told, epochs=6, checkpoint_every=100)
     assert made.run() == "signal"
     assert made.progress.step > 0
     again = trainer(tmp_path, Watcher(), epochs=6, checkpoint_every=100)

@@ -33,6 +33,6 @@ async def test_the_generated_server_is_swapped_under_load_without_a_failed_reque
     async with load(first["url"], row=EXAMPLE) as told:
         second = await client.deploy(requests[1])
         await eventually(lambda: servers(home) == [second["pid"]])
-    assert len(told) == 1, told  # the kit's models are one version: all answered, none failed
+    assert set(told) == {"1.0.0"}, told  # what the kit generates calls itself so, both times
     assert second["url"] == first["url"]
     assert second["previous"] == "1.0.0"
