@@ -30,6 +30,10 @@ RANGE_STEPS = 36
 TIMED_STEPS, TIMED_ROUNDS = 3, 3
 PART_SECONDS = 3.0
 """Longest that the overfit or the range test may take."""
+TURNED = 1.25
+"""A loss above this many times the lowest says that the rate was too high."""
+HOPELESS = 2.0
+"""Threads whose first step takes this many times as long as with one are not tried again."""
 WORTH_A_THREAD = 0.85
 """More threads are chosen only when a step takes less than this share of the time with fewer."""
 
@@ -100,15 +104,16 @@ def preflight(architecture: Architecture, settings: TrainSettings, table: Table)
 
 
 def stable_rate(range_test: list[tuple[float, float]], wanted: float) -> float:
-    """`wanted`, or a third of the rate at which the loss was lowest when that is less (never below a tenth).
+    """`wanted`, or a third of the largest rate that still learnt when that is less (never below a tenth).
 
-    The rising-rate test of Smith (2017, arXiv 1506.01186), used as a guard: the recommended rate is kept unless
-    the loss turned up near it.
+    The rising-rate test of Smith (2017, arXiv 1506.01186), used as a guard only: the batches are few and their
+    losses noisy, so a rate counts as learning while its loss is within a quarter of the lowest one seen.
     """
     if not range_test:
         return wanted
-    lowest = min(range_test, key=lambda pair: pair[1])[0]
-    return max(wanted / 10.0, min(wanted, lowest / 3.0))
+    lowest = min(loss for _, loss in range_test)
+    largest = max(rate for rate, loss in range_test if loss <= TURNED * lowest)
+    return max(wanted / 10.0, min(wanted, largest / 3.0))
 
 
 def _stepper(architecture: Architecture, settings: TrainSettings, table: Table) -> Stepper:
@@ -180,21 +185,28 @@ def _time_threads(stepper: Stepper, table: Table) -> dict[int, float]:
     """Median seconds of a step for 1, 2, 4 ... threads, in turn so that a busy neighbour slows all alike."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     choices = [1 << power for power in range(4) if 1 << power <= cores]
-    times: dict[int, list[float]] = {threads: [] for threads in choices}
-    feed = _endless(table, stepper.settings)
+    feed, times = _endless(table, stepper.settings), {}
     end = time.perf_counter() + PART_SECONDS
-    for turn in range(TIMED_ROUNDS + 1):
-        for threads in choices:
+    for threads in choices:  # the first step with a number of threads starts them
+        torch.set_num_threads(threads)
+        _timed(stepper, feed)
+        times[threads] = [_timed(stepper, feed)]
+    likely = [threads for threads in choices if times[threads][0] < HOPELESS * times[1][0]]
+    for _ in range(TIMED_ROUNDS):
+        for threads in likely:
             torch.set_num_threads(threads)
-            for _ in range(TIMED_STEPS):
-                batch, whole = next(feed)
-                begin = time.perf_counter()
-                stepper.step(batch, whole, 1e-6)
-                if turn or time.perf_counter() > end:
-                    times[threads].append(time.perf_counter() - begin)
+            times[threads] += [_timed(stepper, feed) for _ in range(TIMED_STEPS)]
         if time.perf_counter() > end:
             break
     return {threads: sorted(found)[len(found) // 2] for threads, found in times.items()}
+
+
+def _timed(stepper: Stepper, feed: Iterator[tuple[Batch, Tensor]]) -> float:
+    """Seconds of one optimiser step that hardly moves."""
+    batch, whole = next(feed)
+    begin = time.perf_counter()
+    stepper.step(batch, whole, 1e-6)
+    return time.perf_counter() - begin
 
 
 def _choose(step_seconds: dict[int, float]) -> int:

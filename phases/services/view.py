@@ -93,7 +93,7 @@ async def _results(memory: Memory, run: str) -> dict[str, Any]:
 
 async def _place(memory: Memory, run: str) -> dict[str, Any]:
     queue = await memory.queue()
-    going = sum(bool(entry["lease_alive"]) for entry in queue)
+    going = sum(bool(entry["lease_alive"]) and entry["run"] != run for entry in queue)
     place = next((entry["position"] for entry in queue if entry["run"] == run), None)
     told = f"waits for a free place: {going} run(s) going" if going else "waits for a runner"
     return {"queue_position": place, "reason": told}

@@ -15,9 +15,12 @@ from gpu_jobs.host import processes
 from gpu_jobs.host.files import read_json
 
 
+MOST_KILLS = 12
+
+
 async def killer(place: Any, chance: random.Random, kills: list[int]) -> None:
-    """At random moments, SIGKILL to one random process of the sandbox."""
-    while True:
+    """At random moments, SIGKILL to one random process of the sandbox, `MOST_KILLS` times."""
+    while len(kills) < MOST_KILLS:
         await asyncio.sleep(chance.uniform(0.0, 0.12))
         found = processes.marked(processes.SANDBOX_MARK, str(place.root))
         host = read_json(place.root / "jobs/host.json") or {}
