@@ -156,7 +156,7 @@ class Jobs:
             argv += ["--idle", str(host.idle_seconds)]
             argv += ["--tasks", host.tasks] if host.tasks else []
             argv += ["--cgroup", host.cgroup] if host.cgroup else []
-            done = await self._sandbox.run(Command(argv=tuple(argv), timeout=60))
+            done = await self._sandbox.run(Command(argv=tuple(argv), timeout=60, detaches=True))
             self._killed_starts = self._killed_starts + 1 if done.code < 0 else 0
             if done.code > 0 or self._killed_starts > MOST_KILLED_STARTS:
                 told = done.stderr.decode(errors="replace").strip()[-500:]

@@ -46,6 +46,8 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
 
 
 async def _plan(active: ActiveRun) -> TaskPlan:
+    if await active.recorded("task-plan") is not None:
+        return await active.known("task-plan", TaskPlan)
     request = active.request.model_dump(mode="json")
     snapshot = await take_snapshot(active)
     target = active.request.target or (active.recipe or {}).get("target")

@@ -24,6 +24,8 @@ async def enter(active: ActiveRun, row: Phase, attempt: int) -> None:
     if mine["status"] == "running" and state.get("phase") == row.name and state.get("attempt") == attempt:
         return
     mine.update(status="running", started_at=mine["started_at"] or now(), finished_at=None, seconds=None)
+    for later in phases[row.number :]:  # another attempt goes through them again
+        later.update(status="pending", finished_at=None, seconds=None)
     await active.state(phase=row.name, attempt=attempt, phases=phases, state="running", reason=None, question=None)
     await active.emit("phase_started", f"{row.name}:{attempt}", phase=row.name, attempt=attempt)
 

@@ -54,7 +54,7 @@ async def run_captured(command: Command, cwd: Path, env: dict[str, str], timeout
         timed_out = True
     finally:
         if not clean:  # too late or cancelled; or something it left keeps its output open
-            _kill(process, mark)
+            _kill(process, None if command.detaches else mark)
         _close(process)
     return Finished(
         code=-9 if process.returncode is None else process.returncode,
@@ -131,19 +131,19 @@ async def _exited(process: subprocess.Popen[bytes]) -> None:
 
 async def _ready(descriptor: int, add: Callable[..., Any], remove: Callable[[int], Any]) -> None:
     """Until the descriptor can be read from or written to."""
-    ready = asyncio.get_running_loop().create_future()
-    add(descriptor, lambda: ready.done() or ready.set_result(None))
+    ready = asyncio.Event()
+    add(descriptor, ready.set)
     try:
-        await ready
+        await ready.wait()
     finally:
         remove(descriptor)
 
 
-def _kill(process: subprocess.Popen[bytes], mark: str) -> None:
+def _kill(process: subprocess.Popen[bytes], mark: str | None) -> None:
     """Everything in its session, below it, or started with its mark, until none is left. It waits for nobody."""
     for _ in range(200):
         below = processes.tree(process.pid) if process.returncode is None else []  # reaped: the pid is another's
-        found = {*below, *processes.marked(RUN_MARK, mark)}
+        found = {*below, *(processes.marked(RUN_MARK, mark) if mark else ())}
         left = [pid for pid in sorted(found) if processes.start_ticks(pid) is not None]
         if not left:
             break

@@ -74,7 +74,7 @@ class LocalSandbox:
         (folder / "stdin").write_bytes(command.stdin)
         keeper = (sys.executable, "-P", "-m", "gpu_jobs.backends.keeper", str(folder), "--", *command.argv)
         env = {**command.env, processes.JOB_MARK: name, processes.FOLDER_MARK: str(folder)}
-        done = await self.run(Command(argv=keeper, env=env, cwd=command.cwd))
+        done = await self.run(Command(argv=keeper, env=env, cwd=command.cwd, detaches=True))
         handle = read_json(folder / "process.json")
         if handle is None:
             told = done.stderr.decode(errors="replace").strip()

@@ -24,6 +24,7 @@ class Command(BaseModel):
         env: Variables on top of the sandbox's own.
         cwd: Folder, relative to the sandbox's root.
         timeout: Seconds after which the whole tree is killed; None = the sandbox's deadline.
+        detaches: What it leaves in a session of its own is wanted, and spared when the command is killed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +34,7 @@ class Command(BaseModel):
     env: dict[str, str] = Field(default_factory=dict)
     cwd: str = "."
     timeout: float | None = Field(default=None, gt=0)
+    detaches: bool = False
 
 
 class Finished(BaseModel):

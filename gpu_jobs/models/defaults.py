@@ -12,7 +12,9 @@ from .architecture import Architecture, Inputs, Task
 SMALL_ROWS = 2_000
 """Below this many training rows: no number embedding, few members, strong regularisation."""
 LARGE_ROWS = 100_000
-"""Above this many: larger batches and fewer members, so that an epoch stays short."""
+"""Above this many: larger batches and half of the members, so that an epoch stays short."""
+HUGE_ROWS = 500_000
+"""Above this many: a quarter of the members."""
 
 
 def recommended_architecture(
@@ -32,8 +34,9 @@ def recommended_architecture(
             "members": 4, "depth": 2, "width": 128, "dropout": 0.3, "scale_members": True,
         }  # fmt: skip
     else:
+        members = 8 if rows <= LARGE_ROWS else 4 if rows <= HUGE_ROWS else 2
         choice = {
-            "members": 8 if rows <= LARGE_ROWS else 4, "depth": 3, "width": 128, "number_embedding": "piecewise",
+            "members": members, "depth": 3, "width": 128, "number_embedding": "piecewise",
             "bins": 256, "bin_size": 4, "dropout": 0.0 if task == "regression" else 0.1,
         }  # fmt: skip
     architecture = Architecture(Inputs(numbers, categories), outputs, task, **choice)

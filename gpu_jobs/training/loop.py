@@ -289,6 +289,10 @@ class Trainer:
         found = self._newest()
         if found is not None:
             self._take(found.tensors, found.scalars)
+            progress = self.progress
+            if progress.stopped is None and progress.epoch and not progress.step:
+                progress.stopped = progress.ended(self.settings.patience)
+            self.write_history()
             self.watch.emit("resumed", epoch=self.progress.epoch, step=self.progress.step, sha256=found.sha256)
 
     def _newest(self) -> Checkpoint | None:

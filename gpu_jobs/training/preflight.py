@@ -30,7 +30,7 @@ RANGE_STEPS = 36
 TIMED_STEPS, TIMED_ROUNDS = 3, 3
 PART_SECONDS = 3.0
 """Longest that the overfit or the range test may take."""
-TURNED = 1.25
+TURNED = 1.5
 """A loss above this many times the lowest says that the rate was too high."""
 HOPELESS = 2.0
 """Threads whose first step takes this many times as long as with one are not tried again."""
@@ -104,16 +104,16 @@ def preflight(architecture: Architecture, settings: TrainSettings, table: Table)
 
 
 def stable_rate(range_test: list[tuple[float, float]], wanted: float) -> float:
-    """`wanted`, or a third of the largest rate that still learnt when that is less (never below a tenth).
+    """`wanted`, or half of the largest rate that still learnt when that is less (never below a tenth).
 
     The rising-rate test of Smith (2017, arXiv 1506.01186), used as a guard only: the batches are few and their
-    losses noisy, so a rate counts as learning while its loss is within a quarter of the lowest one seen.
+    losses noisy, so a rate counts as learning while its loss is within half of the lowest one seen.
     """
     if not range_test:
         return wanted
     lowest = min(loss for _, loss in range_test)
     largest = max(rate for rate, loss in range_test if loss <= TURNED * lowest)
-    return max(wanted / 10.0, min(wanted, largest / 3.0))
+    return max(wanted / 10.0, min(wanted, largest / 2.0))
 
 
 def _stepper(architecture: Architecture, settings: TrainSettings, table: Table) -> Stepper:

@@ -59,3 +59,16 @@ def test_limits_that_make_no_sense_are_refused() -> None:
     for wrong in ({"memory_mb": 0}, {"seconds": -1}, {"memory": 5}):
         with pytest.raises(ValidationError):
             Limits.model_validate(wrong)
+
+
+async def test_following_can_be_given_up_at_any_moment_and_the_job_is_still_done_once(place: Any) -> None:
+    """Also while the host is being started: giving up never hangs, and leaves nothing half-made behind."""
+    for turns in range(0, 60, 3):
+        task = asyncio.create_task(place.another().run(place.spec("patient", seconds=0.1)))
+        for _ in range(turns):
+            await asyncio.sleep(0.001)
+        task.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.gather(task, return_exceptions=True)
+    assert (await place.run("patient", seconds=0.1)).state == "done"
+    assert (place.root / "starts").read_text() == "start\n"

@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from tests.journeys.conftest import House
@@ -19,8 +20,21 @@ def wait_for(house: House, run: str, statuses: set[str], seconds: float = 120) -
         found = json.loads(house.say("show", run, "--json", code=None).stdout)
         if found["status"] in statuses:
             return dict(found)
-        signal.sigtimedwait([], 0.2)
+        Event().wait(0.2)
     raise AssertionError(f"{run} did not become {statuses}: {found['status']}")
+
+
+def training(house: House, seconds: float = 90) -> str:
+    """The newest run's id, once its training job is there."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        listed = json.loads(house.say("runs", "--json").stdout)
+        found = listed["runs"] if isinstance(listed, dict) else listed
+        newest = found[0] if found else {"status": "none yet"}
+        if newest["status"] == "running" and (house.workspace / "neural" / newest["run_id"] / "jobs/train-1").exists():
+            return str(newest["run_id"])
+        Event().wait(0.1)
+    raise AssertionError("no run came to its training job")
 
 
 def test_without_a_target_a_pipe_gets_the_proposal_and_exit_4(house: House, churn: Path) -> None:
@@ -39,18 +53,11 @@ def test_a_detached_run_waits_for_its_target_and_goes_on_when_answered(house: Ho
 
 
 def test_a_cancelled_run_exits_130_and_resumes_to_the_same_end(house: House, churn: Path) -> None:
-    process = house.start("run", churn, "--target", "churned", "--no-deploy", "--epochs", "400", "--json")
-    run = ""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        listed = json.loads(house.say("runs", "--json").stdout)
-        newest = (listed["runs"] if isinstance(listed, dict) else listed)[0]
-        run = newest["run_id"]
-        if newest["status"] == "running" and (house.workspace / "neural" / run / "jobs" / "train-1").exists():
-            break
-        signal.sigtimedwait([], 0.1)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    with house.start("run", churn, "--target", "churned", "--no-deploy", "--epochs", "400", "--json") as process:
+        run = training(house)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
     assert house.document("show", run)["status"] == "cancelled"
     house.say("resume", run, "--detach", code=None)
     found = wait_for(house, run, {"finished", "failed", "cancelled", "rejected"})

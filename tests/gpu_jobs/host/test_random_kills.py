@@ -14,7 +14,6 @@ import pytest
 from gpu_jobs.host import processes
 from gpu_jobs.host.files import read_json
 
-
 MOST_KILLS = 12
 
 

@@ -219,6 +219,36 @@ def test_being_told_to_stop_leaves_a_checkpoint_in_the_middle_of_an_epoch(tmp_pa
     assert torch.equal(again.stepper.flat.values, calm.stepper.flat.values)
 
 
+@pytest.mark.parametrize("epoch", [3, 6])
+def test_an_exception_leaves_a_checkpoint_from_which_training_goes_on_to_the_same_bits(
+    tmp_path: Path, epoch: int
+) -> None:
+    watch = Watcher()
+    made = trainer(tmp_path / "hurt", watch, epochs=6, checkpoint_every=100)
+
+    def fail(now: int) -> None:
+        if now == epoch:
+            raise MemoryError("no room")
+
+    watch.at_epoch = fail
+    with pytest.raises(MemoryError):
+        made.run()
+    assert watch.said("checkpoint")[-1]["why"] == "exception"
+    again = trainer(tmp_path / "hurt", Watcher(), epochs=6, checkpoint_every=100)
+    assert again.run() == "schedule"
+    calm = trainer(tmp_path / "calm", Watcher(), epochs=6, checkpoint_every=100)
+    calm.run()
+    assert finish(again).weights_sha256 == finish(calm).weights_sha256
+    assert len(history(tmp_path / "hurt")) == 6
+
+
+@pytest.mark.gpu
+def test_training_on_a_gpu_with_mixed_precision_learns_too(tmp_path: Path) -> None:
+    outcome = trained(tmp_path, make_table(1500), epochs=15, device="cuda", mixed_precision=True)
+    assert outcome.validation_loss < 0.6 * math.log(2)
+    assert outcome.restored["equal"]
+
+
 def test_an_absent_device_and_a_wrong_loss_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="not on this machine"):
         trainer(tmp_path, Watcher(), device="tpu")
