@@ -36,7 +36,7 @@ class OpenServices:
         """Start, read and steer runs."""
         from phases.services.runs import Runs
 
-        return Runs(self.memory, str(Path.cwd()), lambda: ensure_runner(self.settings))
+        return Runs(self.memory, str(Path.cwd()), lambda: ensure_runner(self.settings), self.settings.runner)
 
     @cached_property
     def deployments(self) -> Deployments:

@@ -15,7 +15,7 @@ from memory import keys, scripts
 from memory.errors import RunError, StaleEpoch
 from memory.leases import GROUP, Leases, places
 from memory.records import Taken
-from memory.values import now, to_json
+from memory.values import now, to_json, written
 from memory.wire import Wire
 
 
@@ -40,6 +40,14 @@ class RunQueue:
         if await self._wire.run(scripts.REQUEUE, names, [run]) == -1:
             raise RunError(f"there is no run {run!r} to go on with", code="run.not_found", field="run")
 
+    async def wake(self, run: str, state: dict[str, Any], expected: int, by: str) -> int:
+        """Write the run's state and queue it in one step; returns the state's new version."""
+        names = [
+            keys.value(run, "state"), keys.internal(run, "names"), keys.QUEUE, keys.QUEUED, keys.internal(run, "lease"),
+        ]  # fmt: skip
+        words: list[str | bytes | int | float] = [run, expected, to_json(state, "the state"), by, now()]
+        return int(written(await self._wire.run(scripts.WAKE, names, words), run, "'state'")[0])
+
     async def take(self, consumer: str, block_ms: int) -> Taken | None:
         """A run whose runner went silent, else a new one; None when there is neither within `block_ms`."""
         try:
@@ -63,8 +71,9 @@ class RunQueue:
     async def done(self, taken: Taken) -> None:
         """Take the run off the queue for good and release its lease."""
         lease = taken.lease
-        words: list[str | bytes | int | float] = [lease.owner, lease.epoch, taken.entry, GROUP]
-        if not await self._wire.run(scripts.DONE, places(lease.run), words):
+        words: list[str | bytes | int | float] = [lease.owner, lease.epoch, taken.entry, GROUP, lease.run]
+        names = [*places(lease.run), keys.value(lease.run, "state"), keys.QUEUED]
+        if not await self._wire.run(scripts.DONE, names, words):
             raise StaleEpoch(f"run {lease.run!r} was taken over: it stays in the queue for its new runner")
 
     async def give_back(self, taken: Taken) -> None:

@@ -175,13 +175,33 @@ if redis.call('GET', KEYS[1]) == ARGV[2] .. ':' .. ARGV[1] then return redis.cal
 return 0
 """
 
-# lease, epoch, queue | owner, own epoch, entry, group -> 1, or 0 when another runner has the run
+# lease, epoch, queue, state, queued | owner, own epoch, entry, group, run -> 1, or 0 when another runner has it
 DONE = """
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
 redis.call('XACK', KEYS[3], ARGV[4], ARGV[3])
 redis.call('XDEL', KEYS[3], ARGV[3])
 if redis.call('GET', KEYS[1]) == ARGV[2] .. ':' .. ARGV[1] then redis.call('DEL', KEYS[1]) end
+local state = redis.call('HGET', KEYS[4], 'value')
+state = state and cjson.decode(state)
+if type(state) == 'table' and state.state == 'queued' and redis.call('HEXISTS', KEYS[5], ARGV[5]) == 0 then
+  redis.call('HSET', KEYS[5], ARGV[5], redis.call('XADD', KEYS[3], '*', 'run', ARGV[5]))
+end
 return 1
+"""
+
+# state, names, queue, queued, lease | run, expected version, value, by, at -> {'written' or 'conflict', version}
+# A door wakes a run: its state and its place in the queue in one step. While a runner still holds the run's lease
+# there is no new entry: the runner's DONE makes it.
+WAKE = """
+local version = tonumber(redis.call('HGET', KEYS[1], 'version') or 0)
+if version ~= tonumber(ARGV[2]) then return {'conflict', version} end
+redis.call('HSET', KEYS[1], 'version', version + 1, 'by', ARGV[4], 'at', ARGV[5])
+redis.call('HSET', KEYS[1], 'provenance', 'null', 'value', ARGV[3])
+redis.call('SADD', KEYS[2], 'state')
+if redis.call('EXISTS', KEYS[5]) == 0 and redis.call('HEXISTS', KEYS[4], ARGV[1]) == 0 then
+  redis.call('HSET', KEYS[4], ARGV[1], redis.call('XADD', KEYS[3], '*', 'run', ARGV[1]))
+end
+return {'written', version + 1}
 """
 
 # lease, epoch, queue | owner, own epoch, entry, group, consumer, idle milliseconds -> 1, or 0 when another

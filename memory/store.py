@@ -139,6 +139,14 @@ class Memory:
         """Queue a run again, after an answer or for a resume."""
         await self._queue.requeue(run)
 
+    async def wake(self, run: str, state: dict[str, Any], *, expected: int, by: str) -> int:
+        """Write the run's `state` and queue the run, in one step; returns the state's new version.
+
+        Raises:
+            MemoryConflict: The state has another version by now: what the door saw is no longer true.
+        """
+        return await self._queue.wake(run, state, expected, by)
+
     async def take(self, consumer: str, block_ms: int = 1000) -> Taken | None:
         """A run to work on, with its lease; None when there is none within `block_ms`."""
         return await self._queue.take(consumer, block_ms)

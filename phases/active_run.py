@@ -61,7 +61,8 @@ class ActiveRun:
     dataset_sha256: str = ""
     seed: int = 0
     cancelling: bool = False
-    restart: bool = False
+    verdict: str | None = None
+    resumes: int = 0
     current_job: str | None = None
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -218,9 +219,19 @@ class ActiveRun:
             raise RunError("the sandbox is not open", code="run.no_sandbox")
         self.current_job = spec.id
         try:
-            return await self.jobs.run(spec, relay, restart=self.restart)
+            return await self.jobs.run(spec, relay, restart=await self._restart(spec.id))
         finally:
             self.current_job = None
+
+    async def _restart(self, job: str) -> bool:
+        """Whether a job that ended badly is to be started again: once per resume, and never by a takeover."""
+        if not self.resumes:
+            return False
+        mark = f"{self.resumes}:{job}"
+        if mark in (await self.get("restarts") or []):
+            return False
+        await self.memory.append(self.id, "restarts", mark, by="runner", lease=self.lease, write_id=f"restart:{mark}")
+        return True
 
     async def _result(self, spec: JobSpec, outcome: JobOutcome) -> dict[str, Any]:
         if outcome.state == "done" and outcome.result is not None:

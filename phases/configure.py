@@ -5,6 +5,7 @@ It asks a person when no target was named. It trains nothing.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final
 
 from agents.decisions import ArchitectureDesign, ClusterPlan, Diagnosis, TaskPlan
@@ -39,7 +40,7 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     training = with_measured(design.training, choices)
     configs = {"dataset": dataset, "architecture": design.architecture, "training": training}
     await active.in_thread(_write_configs, active, attempt, configs)
-    nodes = await round_trip(active, (await active.known("cluster", ClusterPlan)).workers)
+    nodes = await round_trip(active, attempt, (await active.known("cluster", ClusterPlan)).workers)
     await _remember(active, configs, nodes)
     await leave(active, ROW, attempt, _gate(active, preflight, nodes))
     return attempt, ""
@@ -57,7 +58,8 @@ async def _plan(active: ActiveRun) -> TaskPlan:
         proposal = await active.decide("target-proposal", TaskPlan, ROLE, context)
         target = _ask_target(active, proposal, [column["name"] for column in snapshot["columns"]])
     request["target"] = target
-    profile = await active.job("profile", _profile_args(request, target))
+    name = f"profile-{hashlib.sha256(str(target).encode()).hexdigest()[:8]}"  # another target is another job
+    profile = await active.job("profile", _profile_args(request, target), name=name)
     context = {"request": request, "snapshot": snapshot, "profile": profile}
     if active.recipe is not None:
         context["recipe"] = active.recipe["decisions"].get("task-plan")
@@ -73,7 +75,7 @@ def _ask_target(active: ActiveRun, proposal: TaskPlan, columns: list[str]) -> st
             "text": "Which column shall be predicted?",
             "proposal": proposal.target,
             "reason": proposal.reason,
-            "choices": columns[:50],
+            "choices": columns,
         }
     )
     return str(answer["target"])

@@ -16,16 +16,18 @@ def _seconds(since: str, until: str) -> float:
 
 
 async def enter(active: ActiveRun, row: Phase, attempt: int) -> None:
-    """Mark the phase as running; a phase entered again (a replay, another attempt) keeps its first start."""
+    """Mark the phase as running; entered again (another attempt) its seconds add up."""
     active.check()
     state = dict(await active.get("state") or {})
     phases = [dict(phase) for phase in state.get("phases") or fresh_phases()]
     mine = phases[row.number - 1]
     if mine["status"] == "running" and state.get("phase") == row.name and state.get("attempt") == attempt:
         return
-    mine.update(status="running", started_at=mine["started_at"] or now(), finished_at=None, seconds=None)
-    for later in phases[row.number :]:  # another attempt goes through them again
-        later.update(status="pending", finished_at=None, seconds=None)
+    fresh = mine["status"] != "running"
+    spent = mine.get("seconds") or 0.0 if fresh else mine.get("spent") or 0.0
+    mine.update(status="running", started_at=now() if fresh else mine["started_at"], finished_at=None, spent=spent)
+    for later in phases[row.number :]:  # another attempt goes through them again; the time they took still counts
+        later.update(status="pending", finished_at=None)
     await active.state(phase=row.name, attempt=attempt, phases=phases, state="running", reason=None, question=None)
     await active.emit("phase_started", f"{row.name}:{attempt}", phase=row.name, attempt=attempt)
 
@@ -43,7 +45,7 @@ async def leave(active: ActiveRun, row: Phase, attempt: int, checks: list[Check]
     mine.update(
         status="passed" if good else "rejected",
         finished_at=finished,
-        seconds=_seconds(mine["started_at"] or finished, finished),
+        seconds=round((mine.get("spent") or 0.0) + _seconds(mine["started_at"] or finished, finished), 3),
     )
     gate = [check.model_dump(mode="json") for check in checks]
     value = {

@@ -6,7 +6,6 @@ One process drives several runs. It outlives every door, is killed without loss,
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import os
@@ -16,6 +15,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from pydantic import ValidationError
+
 from agents.reasoners.protocol import Reasoner
 from memory.errors import GateRejected, JobError, NeuroloomError, StaleEpoch
 from memory.store import Memory, Taken, open_memory
@@ -23,7 +24,6 @@ from phases import deploy, fresh_phases
 from phases.active_run import ActiveRun, RunCancelled, WaitsForPerson
 from phases.clock import now
 from phases.graph import drive
-from phases.lock import only_one
 from phases.recipe import load_recipe
 from phases.report import write_report
 from phases.request import RunRequest
@@ -80,6 +80,7 @@ class Runner:
                 await self.memory.give_back(taken)
         except Exception:
             log.exception("run %s: the runner could not write its end; another try follows", run)
+            await asyncio.sleep(1.0)  # what failed at once will fail at once again
             with suppress(NeuroloomError):
                 await self.memory.give_back(taken)
         finally:
@@ -94,39 +95,73 @@ class Runner:
     async def _drive(self, taken: Taken) -> None:
         run = taken.lease.run
         state = await self.memory.get(run, "state")
-        if state is not None and state.value["state"] in ENDED | {"waiting"}:
+        if state is None or state.value["state"] in ENDED | {"waiting"}:
             return
-        envelope = await self.memory.get(run, "request")
-        if envelope is None:
-            log.error("run %s is in the queue and has no request", run)
+        try:
+            envelope = await self.memory.get(run, "request")
+            request = RunRequest.model_validate(envelope.value if envelope else None)
+        except ValidationError as error:
+            told = {"code": "run.request", "message": f"this Neuroloom cannot read the run's request: {error}",
+                    "field": None, "fix": "neuroloom down; then start it anew"}  # fmt: skip
+            value = {**state.value, "state": "failed", "error": told, "updated_at": now()}
+            await self.memory.put(run, "state", value, by="runner", lease=taken.lease)
             return
-        request = RunRequest.model_validate(envelope.value)
         active = ActiveRun(run, self.memory, taken.lease, request, self.settings, self.reasoner, seed=request.seed)
-        known = state.value if state else {}
-        active.restart = bool(known.get("restart"))
-        async with self._listening(active, known.get("controls_after", "0")):
+        active.resumes = int(state.value.get("resumes") or 0)
+        orders = Orders(active, state.value.get("controls_after", "0"))
+        async with orders.listening():
             await finish(active, taken.deliveries)
+        await orders.last_look()
+
+
+class Orders:
+    """What people tell a run while it is driven: cancel ends it at a safe point, steering goes to the job."""
+
+    def __init__(self, active: ActiveRun, after: str) -> None:
+        self.active, self.after = active, after
+        self.cancels: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def _listening(self, active: ActiveRun, after: str) -> AsyncIterator[None]:
-        task = asyncio.create_task(_obey(active, after))
+    async def listening(self) -> AsyncIterator[None]:
+        """Obey while the block runs."""
+        task = asyncio.create_task(self._obey())
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for one in (task, *self.cancels):
+                one.cancel()
+            await asyncio.gather(task, *self.cancels, return_exceptions=True)
 
+    async def last_look(self) -> None:
+        """A cancel that came while the run parked itself: nobody will read it later."""
+        state = await self.active.get("state") or {}
+        if state.get("state") == "waiting" and await self._orders():
+            stopped = RunCancelled(f"run {self.active.id!r} was cancelled", fix=f"neuroloom resume {self.active.id}")
+            await _end(self.active, "cancelled", stopped)
 
-async def _obey(active: ActiveRun, after: str) -> None:
-    """Relay what people tell the run: cancel ends it at a safe point, steering goes to the job's back-channel."""
-    while True:
-        for position, command in await active.memory.controls(active.id, after):
-            after = position
-            if command["do"] == "cancel":
-                await active.cancel(at_once=bool(command.get("at_once")))
-            elif active.jobs is not None and active.current_job is not None:
-                await active.jobs.control(active.current_job, command.get("job", {}))
-        await asyncio.sleep(POLL_SECONDS)
+    async def _orders(self) -> list[dict[str, Any]]:
+        found = await self.active.memory.controls(self.active.id, self.after)
+        self.after = found[-1][0] if found else self.after
+        return [command for _, command in found if command["do"] == "cancel"]
+
+    async def _obey(self) -> None:
+        while True:
+            try:
+                for command in await self._orders():
+                    task = asyncio.create_task(self._cancel(bool(command.get("at_once"))))
+                    self.cancels.add(task)
+            except NeuroloomError:
+                log.exception("run %s: its orders cannot be read now", self.active.id)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _cancel(self, at_once: bool) -> None:
+        for wait in (0.0, 1.0, 5.0):
+            await asyncio.sleep(wait)
+            try:
+                await self.active.cancel(at_once)
+                return
+            except (NeuroloomError, OSError):
+                log.exception("run %s: the cancel did not reach its job", self.active.id)
 
 
 async def finish(active: ActiveRun, deliveries: int) -> None:
@@ -159,7 +194,8 @@ def _ending(active: ActiveRun, trouble: Exception) -> tuple[str, NeuroloomError]
             raise trouble
         return "failed", trouble
     if isinstance(trouble, OSError):
-        code = "run.disk_full" if trouble.errno == errno.ENOSPC else "run.os"
+        full = trouble.errno == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(trouble)
+        code = "run.disk_full" if full else "run.os"
         return "failed", NeuroloomError(str(trouble), code=code, fix=again)
     log.error("run %s crashed", active.id, exc_info=trouble)
     told = f"{type(trouble).__name__}: {trouble}"
@@ -181,41 +217,36 @@ async def _steps(active: ActiveRun) -> str:
 
 
 async def _end(active: ActiveRun, verdict: str, error: NeuroloomError | None) -> None:
+    """Write the run's end; its state comes last, so that a runner killed in here is followed by one that repeats it."""
     state = dict(await active.get("state") or {})
     phases = [dict(phase) for phase in state.get("phases") or fresh_phases()]
     for phase in phases:
         if phase["status"] == "running":
-            phase["status"] = {"rejected": "rejected", "cancelled": "failed"}.get(verdict, "failed")
-            phase["finished_at"] = now()
-        if phase["status"] == "pending" and verdict in {"finished", "rejected", "failed", "cancelled"}:
+            phase.update(status="rejected" if verdict == "rejected" else "failed", finished_at=now())
+        if phase["status"] == "pending":
             phase["status"] = "skipped"
     told = error.as_dict() if error is not None else None
     await active.put("error", told, by="runner")
-    await active.state(state=verdict, error=told, phases=phases, reason=None, question=None)
-    if verdict in {"deployed", "finished", "rejected"}:
-        with contextlib.suppress(FileNotFoundError):
-            await write_report(active, int(state.get("attempt") or 1))
+    artifacts, active.verdict = await active.get("artifacts"), verdict
+    if artifacts is not None:
+        with suppress(FileNotFoundError):
+            await write_report(active, int(artifacts["attempt"]))
     await active.emit("state", f"{verdict}:{active.lease.epoch}", state=verdict, error=told)
+    await active.state(state=verdict, error=told, phases=phases, reason=None, question=None)
 
 
-async def main(settings: RunnerSettings, reasoner: Reasoner) -> None:
-    """Be the runner of this state folder, if nobody else is."""
-    while True:
-        with only_one(settings.home / "runner.lock") as mine:
-            if not mine:
-                return
-            async with open_memory(settings.memory, "runner") as memory:
-                runner = Runner(memory, settings, reasoner)
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    asyncio.get_running_loop().add_signal_handler(number, runner.stopping.set)
-                await runner.serve()
-                stopped = runner.stopping.is_set()
-        if stopped or not await _work_left(settings):
-            return
+async def main(settings: RunnerSettings, reasoner: Reasoner) -> bool:
+    """Serve until there is no work or a signal comes (then True); the caller holds the runner's lock."""
+    async with open_memory(settings.memory, "runner") as memory:
+        runner = Runner(memory, settings, reasoner)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, runner.stopping.set)
+        await runner.serve()
+        await memory.leave(runner.consumer)
+        return runner.stopping.is_set()
 
 
-async def _work_left(settings: RunnerSettings) -> bool:
+async def work_left(settings: RunnerSettings) -> bool:
     """Whether a door enqueued something between the last look and the release of the lock."""
     async with open_memory(settings.memory, "door") as memory:
-        queue: list[Any] = await memory.queue()
-        return bool(queue)
+        return bool(await memory.queue())

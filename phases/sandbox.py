@@ -42,13 +42,19 @@ async def ensure_open(active: ActiveRun) -> float:
     return time.perf_counter() - began
 
 
-async def round_trip(active: ActiveRun, workers: int) -> list[dict[str, Any]]:
-    """The nodes that answered and how long an empty job takes there and back, in ms: one node per worker process."""
+async def round_trip(active: ActiveRun, attempt: int, workers: int) -> list[dict[str, Any]]:
+    """The nodes that answered and how long an empty job takes there and back, in ms: one node per worker process.
+
+    Measured once per attempt: a replay of this step reads what was measured, it does not time the reading.
+    """
+    known = await active.get(f"nodes-{attempt}")
+    if known is not None:
+        return list(known)
     nodes = []
     for rank in range(workers):
-        began = time.perf_counter()
-        await active.job("noop", {"seconds": 0}, name=f"round-trip-{rank}")
-        took = measurement(active, (time.perf_counter() - began) * 1000, "ms", job=f"round-trip-{rank}")
+        began, job = time.perf_counter(), f"round-trip-{attempt}-{rank}-{active.lease.epoch}"
+        await active.job("noop", {"seconds": 0}, name=job)
+        took = measurement(active, (time.perf_counter() - began) * 1000, "ms", job=job)
         nodes.append(
             {
                 "name": f"node-{rank}",
@@ -57,4 +63,5 @@ async def round_trip(active: ActiveRun, workers: int) -> list[dict[str, Any]]:
                 "round_trip_ms": took.model_dump(mode="json"),
             }
         )
+    await active.put(f"nodes-{attempt}", nodes, by="neural-orchestrator")
     return nodes

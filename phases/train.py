@@ -54,6 +54,7 @@ async def _train(active: ActiveRun, attempt: int, folder: Path) -> tuple[str, di
     while True:
         job = f"train-{attempt}" if not tries else f"train-{attempt}-{tries}"
         await active.put("training-job-id", job, by=ROLE)
+        await active.in_thread(write_json, folder / "configs" / "training.json", training)
         args = {"architecture": architecture, "training": training, "attempt_folder": f"attempts/{attempt}"}
         try:
             return job, await active.job("train", args, name=job, workers=cluster.workers, device=cluster.device)
@@ -65,9 +66,8 @@ async def _train(active: ActiveRun, attempt: int, folder: Path) -> tuple[str, di
             if recovery.action == "give_up":
                 raise
             training = _adjusted(training, recovery)
-            if recovery.action == "restart" and not (active.root / "jobs" / f"train-{attempt}-{tries}").exists():
+            if not (active.root / "jobs" / f"train-{attempt}-{tries}").exists():  # other settings, other checkpoints
                 await active.in_thread(shutil.rmtree, folder / "checkpoints", True)
-            await active.in_thread(write_json, folder / "configs" / "training.json", training)
 
 
 async def _designed(active: ActiveRun, attempt: int) -> dict[str, Any]:

@@ -67,7 +67,11 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     plan = await _validation_plan(active, configs)
     args = _job_args(attempt, configs, "test")
     args["champion"] = champion_args(active)
-    test = await active.job("test", args)
+    read = {"job": "test", "attempt": attempt}
+    reads = await active.memory.append(
+        active.id, "test-reads", read, by=ROLE, lease=active.lease, write_id="test-read:test"
+    )
+    test = {**await active.job("test", args), "test_reads": reads}
     rows = [example["row"] for example in test["examples"]]
     bench_args = {"attempt_folder": f"attempts/{attempt}", "example_rows": rows, "seconds": 1.0}
     benchmark = await active.job("benchmark", bench_args)
@@ -78,6 +82,7 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     await active.job("plots", plots)
     hashes = await active.in_thread(seal, active.root / "attempts" / str(attempt))
     await active.put("artifacts", {"attempt": attempt, "sha256": hashes}, by=ROLE)
+    await _remember_chosen(active, attempt, configs, evaluate)
     await active.put("validation", test, by=ROLE, provenance={"kind": "measured", "job": "test"})
     await active.put("benchmark-results", benchmark, by=ROLE, provenance={"kind": "measured", "job": "benchmark"})
     judged = {
@@ -92,6 +97,15 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
         checks.append(fact("candidate_passed", False, why="no attempt passed its check on the validation split"))
     await _close(active, attempt, checks, test)
     return attempt, "deploy"
+
+
+async def _remember_chosen(active: ActiveRun, attempt: int, configs: dict[str, Any], evaluate: dict[str, Any]) -> None:
+    """What memory says of the model is of the chosen attempt, which need not be the last one."""
+    job = {"kind": "measured", "job": f"evaluate-{attempt}"}
+    await active.put("candidate-scores", evaluate, by=ROLE, provenance=job)
+    await active.put("architecture", configs["architecture"], by=ROLE)
+    trained = {"kind": "measured", "job": f"train-{attempt}"}
+    await active.put("training-metrics", await _train_result(active, attempt), by=ROLE, provenance=trained)
 
 
 async def _close(active: ActiveRun, attempt: int, checks: list[Check], test: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,6 +13,7 @@ from memory.measurement import Measurement
 
 Comparison = Literal[">=", ">", "<=", "<", "is"]
 Stage = Literal["candidate", "final"]
+UNDEFINED: Final = "undefined"  # what a check "measured" where the job says that there is no such value
 ROUNDING = 1e-9  # one row's difference in accuracy is exactly one standard error: sums of floats must not decide it
 
 
@@ -48,7 +49,7 @@ class CheckDefinition(BaseModel):
         stages: `candidate` on the validation split, `final` with the test split and the generated server.
         counted: The value may be a plain whole number of things, which is no measurement of a model.
         requirement: The threshold was stated by the person.
-        says: The check in plain words.
+        says: The check in plain words; what a judged check says adds which number was compared.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -77,33 +78,41 @@ class CheckDefinition(BaseModel):
 
     def applies(self, results: Mapping[str, Any]) -> bool:
         """False for a shown check whose value the job reports as undefined (null); a blocking one never vanishes."""
-        return self.blocking or _at(results, self.path) is not None
+        paths = (self.path, self.threshold_path)
+        return self.blocking or all(_at(results, path) is not None for path in paths if path is not None)
 
     def judge(self, results: Mapping[str, Any]) -> CheckResult:
-        """The judged check.
+        """The judged check. A value or threshold that the job could not define makes it fail, and it says so.
 
         Raises:
-            AssertedOnly: `gate.unmeasured` when nothing measured stands at a path that is to be read.
+            AssertedOnly: `gate.unmeasured` when the job's results are absent, or what stands at a path was
+                not measured.
         """
         found, limit = self.measured(results), self.limit(results)
         value = found.value if isinstance(found, Measurement) else found
+        undefined = UNDEFINED in (value, limit)
         return CheckResult(
             name=self.name,
             measured=value,
             comparison=self.comparison,
             threshold=limit,
-            passed=_COMPARE[self.comparison](value, limit),
+            passed=not undefined and _COMPARE[self.comparison](value, limit),
             blocking=self.blocking,
-            says=self.says,
+            says=self._told(undefined),
         )
 
-    def measured(self, results: Mapping[str, Any]) -> Measurement | bool | int:
+    def measured(self, results: Mapping[str, Any]) -> Measurement | bool | int | str:
         """What the check judges, with its provenance; for an end of an interval, that end as the value.
 
+        Returns:
+            The text `UNDEFINED` where the job reports no value, such as an AUC on rows of one class.
+
         Raises:
-            AssertedOnly: `gate.unmeasured` when nothing measured stands at the path.
+            AssertedOnly: `gate.unmeasured` as in `judge`.
         """
-        found = _at(results, self.path)
+        found = self._read(results, self.path)
+        if found is None:
+            return UNDEFINED
         if self.comparison == "is" and isinstance(found, bool):
             return found
         if self.counted and isinstance(found, int) and not isinstance(found, bool):
@@ -112,22 +121,38 @@ class CheckDefinition(BaseModel):
         if self.statistic == "value":
             return measurement
         if measurement.interval is None:
-            raise self._unmeasured(self.path, "a measurement without an interval")
+            return UNDEFINED
         end = measurement.interval[0 if self.statistic == "low" else 1]
         return measurement.model_copy(update={"value": end, "interval": None})
 
-    def limit(self, results: Mapping[str, Any]) -> float | bool:
-        """What the measured value is compared with.
+    def limit(self, results: Mapping[str, Any]) -> float | bool | str:
+        """What the measured value is compared with; `UNDEFINED` where it is to be read and the job reports none.
 
         Raises:
-            AssertedOnly: `gate.unmeasured` when the threshold is to be read and nothing measured stands
-                there.
+            AssertedOnly: `gate.unmeasured` as in `judge`.
         """
         if self.threshold_path is None:
             assert self.threshold is not None  # by _one_threshold
             return self.threshold
-        found = _at(results, self.threshold_path)
+        found = self._read(results, self.threshold_path)
+        if found is None:
+            return UNDEFINED
         return self.threshold_scale * self._measurement(found, self.threshold_path).value
+
+    def _read(self, results: Mapping[str, Any], path: str) -> Any:
+        """What stands at the path; None where the job's results are there and define no such value."""
+        job = path.partition(".")[0]
+        if results.get(job) is None:
+            raise self._unmeasured(path, f"no results of {job!r}")
+        return _at(results, path)
+
+    def _told(self, undefined: bool) -> str:
+        """The check in plain words, with what was compared where that is not the plain value."""
+        told = self.says
+        if self.statistic != "value":
+            end, what = "lower" if self.statistic == "low" else "upper", self.path.rpartition(".")[2]
+            told += f" (measured: {end} end of the 95 % interval of the {what.replace('_', ' ')})"
+        return f"{told}; undefined on these rows, which counts as failed" if undefined else told
 
     def _measurement(self, found: Any, path: str) -> Measurement:
         if isinstance(found, Measurement):
@@ -147,14 +172,14 @@ class CheckDefinition(BaseModel):
 
 
 class CheckResult(BaseModel):
-    """A judged check: one row of a gate table. Yes and no stay booleans."""
+    """A judged check: one row of a gate table. Yes and no stay booleans; text says that there is no value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
-    measured: bool | float
+    measured: bool | float | str
     comparison: Comparison
-    threshold: bool | float
+    threshold: bool | float | str
     passed: bool
     blocking: bool
     says: str = ""

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows.text import BITS, grams, measures
+from .rows.text import BITS, cut, grams, measures, pieces
 
 _MOST_TEXTS = 20_000
-_CHUNK = 2_000
 _CANDIDATES = 60_000
 _BYTES = 250_000_000  # of encoded weights, over all rows
 _NARROWEST, _WIDE, _WIDEST = 64, 1024, 2048
@@ -33,7 +32,7 @@ def fit_text(texts: list[str | None], target: NDArray[Any], classes: int, rows: 
     known = [i for i, text in enumerate(texts) if text]
     step = -(-len(known) // _MOST_TEXTS) or 1
     chosen = known[::step]
-    sample = [texts[i] or "" for i in chosen]
+    sample = [cut(texts[i] or "") for i in chosen]
     width = _width(len(known), classes, rows)
     buckets, weights = _choose(sample, _answers(target[chosen], classes), width) if sample else ([], [])
     return {"buckets": buckets, "weights": weights, "measures": _scales(sample)}
@@ -57,17 +56,17 @@ def _answers(target: NDArray[Any], classes: int) -> NDArray[np.float64]:
 
 
 def _choose(texts: list[str], answers: NDArray[np.float64], width: int) -> tuple[list[int], list[float]]:
-    parts = [_present(texts[at : at + _CHUNK]) for at in range(0, len(texts), _CHUNK)]
-    documents = np.sum([np.bincount(buckets, minlength=1 << BITS) for _, buckets in parts], axis=0)
+    parts = [(at, *_present(texts[at:end])) for at, end in pieces(texts)]
+    documents = np.sum([np.bincount(buckets, minlength=1 << BITS) for _, _, buckets in parts], axis=0)
     common = np.flatnonzero((documents >= min(3, max(1, len(texts) // 50))) & (documents <= 0.9 * len(texts)))
     if len(common) > _CANDIDATES:
         common = np.sort(common[np.argsort(-documents[common], kind="stable")[:_CANDIDATES]])
     place = np.full(1 << BITS, -1, np.int64)
     place[common] = np.arange(len(common))
     sums = np.zeros((answers.shape[1], len(common)))
-    for i, (owner, buckets) in enumerate(parts):
+    for start, owner, buckets in parts:
         hit = place[buckets] >= 0
-        who, at = owner[hit] + i * _CHUNK, place[buckets[hit]]
+        who, at = owner[hit] + start, place[buckets[hit]]
         for k in range(answers.shape[1]):
             sums[k] += np.bincount(at, answers[who, k], minlength=len(common))
     best = _best(_scores(sums, documents[common].astype(np.float64), answers), width)

@@ -168,6 +168,9 @@ def _ended_by(problem: BaseException, record: Record, start: int, seconds: float
         traceback.print_exception(problem)
     if ending:
         return exit_document(start, ending["state"], seconds, ending.get("error"))
+    if isinstance(problem, Cancelled) and not record.control().get("cancel"):
+        error = error_document("job.lost", "the job was told to stop by the system, not by us; it goes on when asked")
+        return exit_document(start, "lost", seconds, error)
     if isinstance(problem, Cancelled):
         error = error_document("job.cancelled", str(problem) or f"job {record.id!r} was told to stop")
         return exit_document(start, "cancelled", seconds, error)

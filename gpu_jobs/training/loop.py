@@ -101,7 +101,6 @@ class Trainer:
         self._clock = time.perf_counter()
         self._wrote = 0.0
         self._speed = 0.0
-        self._whole = True
         self._unsaved_best = False
 
     # --- the run -------------------------------------------------------------------------------------------
@@ -113,7 +112,7 @@ class Trainer:
         try:
             why = self._epochs()
         finally:
-            if why in ("signal", "exception") and self._whole:
+            if why in ("signal", "exception") and self.stepper.whole:
                 with contextlib.suppress(OSError) if why == "exception" else contextlib.nullcontext():
                     self._save(why)
         return why
@@ -144,11 +143,10 @@ class Trainer:
             if stop and group.world == 1:
                 return "signal"
             stepper.seed(progress.epoch, progress.step)
-            self._whole = False
             rate = rate_at(done + progress.step, total, settings) * progress.rate_factor
             stop = stepper.step(batch, whole, rate, stop)
             progress.step += 1
-            self._whole = True
+            stepper.whole = True
             if stop and progress.step < self.batches.steps:
                 return "signal"
             if progress.step % LOOK_EVERY == 0 and not self._sound(progress.step * settings.batch):
@@ -316,7 +314,7 @@ class Trainer:
             progress.rate_factor * RECOVERY_FACTOR,
         )
         if diverged > RECOVERIES:
-            self._whole = False
+            self.stepper.whole = False
             raise TrainingError(
                 f"the loss diverged again in epoch {epoch}, after {RECOVERIES} returns to a good checkpoint",
                 code="training.diverged",

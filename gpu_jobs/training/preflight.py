@@ -25,7 +25,7 @@ from .settings import TrainSettings
 from .step import CHUNK, Stepper
 from .table import Table, shards
 
-OVERFIT_ROWS, OVERFIT_STEPS = 64, 80
+OVERFIT_ROWS, OVERFIT_STEPS = 16, 120
 RANGE_STEPS = 36
 TIMED_STEPS, TIMED_ROUNDS = 3, 3
 PART_SECONDS = 3.0
@@ -136,8 +136,8 @@ def _first_step(stepper: Stepper, table: Table) -> bool:
 def _overfit(architecture: Architecture, settings: TrainSettings, table: Table) -> dict[str, float | int | bool | None]:
     """Steps on one small batch without regularisation: a sound network learns it by heart."""
     plain = replace(settings, weight_decay=0.0, l1=0.0, label_smoothing=0.0, clip_norm=1e6, ema=0.0)
-    plain = replace(plain, batch=min(settings.batch, OVERFIT_ROWS), class_weights=None)
-    batch, whole = next(_endless(table, plain))
+    plain = replace(plain, batch=OVERFIT_ROWS, class_weights=None)
+    batch, whole = _few_distinct(*next(_endless(table, settings)))
     end = time.perf_counter() + PART_SECONDS
     found: dict[str, float | int | bool | None] = {}
     for rate in (1e-2, 3e-2, 2e-3):
@@ -154,6 +154,18 @@ def _overfit(architecture: Architecture, settings: TrainSettings, table: Table) 
         if passed or time.perf_counter() > end:
             break
     return found
+
+
+def _few_distinct(batch: Batch, whole: Tensor) -> tuple[Batch, Tensor]:
+    """At most 16 rows of a batch that differ in their inputs: no network learns two answers to one question."""
+    inputs, target = batch
+    rows = torch.cat([part.to(torch.float64).flatten(1) for part in inputs.values()], dim=1)
+    _, group = torch.unique(rows, dim=0, return_inverse=True)
+    first: dict[int, int] = {}
+    for position, key in enumerate(group.tolist()):
+        first.setdefault(key, position)
+    kept = torch.tensor(sorted(first.values())[:OVERFIT_ROWS], device=target.device)
+    return ({name: part[kept] for name, part in inputs.items()}, target[kept]), whole[: len(kept)]
 
 
 def _finite(value: float) -> float | None:

@@ -57,6 +57,7 @@ class Stepper:
     Attributes:
         loss_sum: sum over this epoch's steps of loss times rows, float64 scalar.
         norm_sum: sum of the gradient norms before clipping, float64 scalar.
+        whole: False from the first moved weight of a step until the caller has counted it.
     """
 
     def __init__(self, network: TabularNetwork, settings: TrainSettings, group: Group) -> None:
@@ -69,6 +70,7 @@ class Stepper:
         self.loss = Loss.of(settings, network.architecture.classes, self.device)
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         self.norm_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.whole = True
         self._autocast = settings.mixed_precision and self.device.type == "cuda"
         self._dropout = network.architecture.dropout > 0
 
@@ -95,6 +97,7 @@ class Stepper:
             self.group.sum(shared)
             loss = shared[-2].clone()
             stop = bool(shared[-1] > 0)
+        self.whole = False
         self.optimiser.step(rate)
         self.loss_sum.add_(loss, alpha=len(whole))
         self.norm_sum.add_(self.optimiser.norm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
@@ -11,15 +12,19 @@ from typing import Any
 
 from agents.metrics import nearest
 from memory.errors import InputError, RunError
-from memory.store import Memory, new_run_id
+from memory.store import Envelope, Memory, new_run_id
 from phases import fresh_phases
 from phases.clock import now
 from phases.request import RunRequest
 from phases.services.view import build_view
+from phases.settings import RunnerSettings
+from phases.supervisor.records import served_runs
 from phases.views import RunView
 from phases.workspace import point_latest
 
 Ensure = Callable[[], None]
+RUN_ID = re.compile(r"r-\d{8}-\d{6}-[a-z0-9]{4}")
+MOST_RUNS = 100_000
 
 
 def workspace_id(folder: str | Path) -> str:
@@ -28,10 +33,18 @@ def workspace_id(folder: str | Path) -> str:
 
 
 class Runs:
-    """Runs of one workspace; `ensure` makes sure that a runner is alive (a lock is looked at, nothing more)."""
+    """Runs of one workspace.
 
-    def __init__(self, memory: Memory, workspace: str, ensure: Ensure) -> None:
+    Args:
+        memory: Open memory.
+        workspace: Folder of the workspace.
+        ensure: Makes sure that a runner is alive (a lock is looked at, nothing more).
+        settings: The runner's, for the policy and the state folder.
+    """
+
+    def __init__(self, memory: Memory, workspace: str, ensure: Ensure, settings: RunnerSettings) -> None:
         self.memory, self.workspace, self.ensure = memory, str(Path(workspace).resolve()), ensure
+        self.settings = settings
 
     async def start(self, request: RunRequest) -> RunView:
         """Check the request, make the run's folder, write its state and enqueue it; answers at once.
@@ -79,7 +92,9 @@ class Runs:
         Raises:
             InputError: none or several runs match, with the nearest ids.
         """
-        mine = await self.memory.runs(workspace_id(self.workspace))
+        if RUN_ID.fullmatch(run) and await self.memory.get(run, "state") is not None:
+            return run
+        mine = await self.memory.runs(workspace_id(self.workspace), limit=MOST_RUNS)
         if run == "latest":
             if not mine:
                 raise InputError(
@@ -89,7 +104,7 @@ class Runs:
                     fix="start one: neuroloom run data.csv --target column",
                 )
             return mine[0]
-        everywhere = [*mine, *(other for other in await self.memory.runs() if other not in mine)]
+        everywhere = [*mine, *(other for other in await self.memory.runs(limit=MOST_RUNS) if other not in mine)]
         if run in everywhere:
             return run
         found = [
@@ -134,16 +149,14 @@ class Runs:
         return [(path.parent.name, path.read_text(encoding="utf-8", errors="replace")) for path in found]
 
     async def cancel(self, run: str, at_once: bool = False) -> RunView:
-        """Ask for the run's end; a waiting or queued one is taken by a runner and ended there."""
+        """Ask the runner for the run's end; one that no runner holds (queued, waiting) is ended here and now."""
         run = await self.resolve(run)
-        view = await build_view(self.memory, run)
-        if view.ended:
-            return view
+        if (await build_view(self.memory, run)).ended:
+            return await self.get(run)
         command = {"do": "cancel", "at_once": at_once}
         await self.memory.control(run, command, command_id=uuid.uuid4().hex)
-        if view.status == "waiting":
-            await self._wake(run, {"state": "queued", "question": None})
-        self.ensure()
+        if (await build_view(self.memory, run)).status in {"queued", "waiting"}:
+            await self._end_unheld(run)
         return await self.get(run)
 
     async def resume(self, run: str) -> RunView:
@@ -153,39 +166,36 @@ class Runs:
             RunError: the run has nothing to go on with.
         """
         run = await self.resolve(run)
-        view = await build_view(self.memory, run)
-        if view.status in {"queued", "running"}:
-            self.ensure()
-            return view
-        if view.status == "waiting":
+        state = await self._state(run)
+        status = state.value["state"]
+        if status in {"queued", "running"}:
+            return await self.get(run)
+        if status == "waiting":
             raise RunError(f"run {run!r} waits for an answer", code="run.waiting", fix=f"neuroloom approve {run}")
-        if view.status not in {"failed", "cancelled"}:
+        if status not in {"failed", "cancelled"}:
             raise RunError(
-                f"run {run!r} is {view.status}: there is nothing to resume",
+                f"run {run!r} is {status}: there is nothing to resume",
                 code="run.ended",
                 fix=f"start anew with its recipe: neuroloom run DATA --from {run}",
             )
-        controls = await self.memory.controls(run)
-        state = await self.memory.get(run, "state")
-        phases = [dict(phase) for phase in (state.value if state else {}).get("phases", [])]
+        phases = [dict(phase) for phase in state.value.get("phases", [])]
         for phase in phases:
             if phase["status"] in {"skipped", "failed", "rejected"}:
-                phase.update(status="pending", finished_at=None, seconds=None)
-        after = controls[-1][0] if controls else "0"
-        await self._wake(
-            run, {"state": "queued", "error": None, "phases": phases, "controls_after": after, "restart": True}
-        )
+                phase.update(status="pending", finished_at=None)
+        resumes = int(state.value.get("resumes") or 0) + 1
+        await self.wake(run, state, {"error": None, "phases": phases, "resumes": resumes})
         return await self.get(run)
 
     async def answer(self, run: str, question: str, answer: dict[str, Any], door: str) -> RunView:
-        """Answer the question with that id and enqueue the run again; a second answer to it changes nothing.
+        """Answer the question with that id and enqueue the run again.
 
         Raises:
-            RunError: the run waits for no such question.
+            RunError: the run waits for no such question, or answers from this door do not count.
+            InputError: the answer is none of the choices.
         """
         run = await self.resolve(run)
-        state = await self.memory.get(run, "state")
-        asked = (state.value if state else {}).get("question") or {}
+        state = await self._state(run)
+        asked = state.value.get("question") or {}
         if asked.get("id") != question:
             raise RunError(
                 f"run {run!r} does not wait for question {question!r}",
@@ -193,21 +203,33 @@ class Runs:
                 field="question",
                 fix=f"see: neuroloom show {run}",
             )
+        _check_answer(asked, answer)
+        doors = self.settings.policy.doors
+        if door not in doors:
+            raise RunError(
+                f"answers from {door!r} do not count here; those from {', '.join(doors)} do", code="run.door"
+            )
         value = {"id": question, "value": answer, "door": door, "at": now()}
         await self.memory.put(run, "answer", value, by=door, write_id=f"answer:{question}")
-        await self._wake(run, {"state": "queued", "question": None, "reason": None})
+        await self.wake(run, state, {"question": None, "reason": None})
         return await self.get(run)
 
     async def remove(self, run: str) -> None:
         """Delete an ended run: its memory and its folder.
 
         Raises:
-            RunError: it is still going, or a deployment serves it.
+            RunError: it is still going, or a deployment serves it or would be rolled back to it.
         """
         run = await self.resolve(run)
         view = await build_view(self.memory, run)
         if not view.ended:
             raise RunError(f"run {run!r} is {view.status}", code="run.alive", fix=f"neuroloom cancel {run}")
+        if run in served_runs(self.settings.home):
+            raise RunError(
+                f"run {run!r} is served, or a deployment would be rolled back to it",
+                code="run.served",
+                fix="neuroloom deployments; then neuroloom undeploy NAME",
+            )
         folder = Path(view.workspace)
         if folder.is_dir():
             shutil.rmtree(folder)
@@ -229,9 +251,56 @@ class Runs:
             )
         return Path(view.report).with_suffix(".html")
 
-    async def _wake(self, run: str, changes: dict[str, Any]) -> None:
-        state = await self.memory.get(run, "state")
-        value = {**(state.value if state else {}), **changes, "updated_at": now()}
-        await self.memory.put(run, "state", value, by="door", expected=state.version if state else None)
-        await self.memory.requeue(run)
+    async def wake(self, run: str, seen: Envelope, changes: dict[str, Any]) -> None:
+        """Queue a run again with these changes of its state, unless the state is no longer the one `seen`.
+
+        Raises:
+            MemoryConflict: somebody else changed it in between.
+        """
+        controls = await self.memory.controls(run)
+        after = {"controls_after": controls[-1][0]} if controls else {}
+        state = {**seen.value, "state": "queued", **after, **changes, "updated_at": now()}
+        await self.memory.wake(run, state, expected=seen.version, by="door")
         self.ensure()
+
+    async def _state(self, run: str) -> Envelope:
+        state = await self.memory.get(run, "state")
+        if state is None:
+            raise InputError(f"no run {run!r}", code="input.no_such_run", field="run", fix="list them: neuroloom runs")
+        return state
+
+    async def _end_unheld(self, run: str) -> None:
+        """Cancel a run that no runner holds, under its lease; a runner that has it by now obeys the command."""
+        lease = await self.memory.acquire(run)
+        if lease is None:
+            return
+        try:
+            state = dict((await self._state(run)).value)
+            if state["state"] in {"queued", "waiting"}:
+                error = {"code": "run.cancelled", "message": f"run {run!r} was cancelled", "field": None,
+                         "fix": f"neuroloom resume {run}"}  # fmt: skip
+                phases = [{**one, "status": _closed(one["status"])} for one in state["phases"]]
+                state.update(
+                    state="cancelled", error=error, phases=phases, question=None, reason=None, updated_at=now()
+                )
+                await self.memory.put(run, "state", state, by="door", lease=lease)
+                event = {"type": "state", "at": now(), "state": "cancelled", "error": error}
+                await self.memory.emit(run, event, event_id=f"state:cancelled:{lease.epoch}", lease=lease)
+        finally:
+            await self.memory.release(lease)
+
+
+def _closed(status: str) -> str:
+    """A phase's status when its run ends: what ran failed, what was to come is skipped."""
+    return {"running": "failed", "pending": "skipped"}.get(status, status)
+
+
+def _check_answer(asked: dict[str, Any], answer: dict[str, Any]) -> None:
+    choices = asked.get("choices") or []
+    if asked.get("kind") == "target" and choices and answer.get("target") not in choices:
+        raise InputError(
+            f"there is no column {answer.get('target')!r}{nearest(str(answer.get('target')), choices)}",
+            code="input.no_such_target",
+            field="target",
+            fix="name a column of the table: neuroloom approve RUN --target COLUMN",
+        )

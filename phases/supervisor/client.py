@@ -36,30 +36,37 @@ class SupervisorClient:
         """Serve a version under its name, once per intent; returns when it answers and the old one is leaving.
 
         Raises:
-            DeployError: `deploy.not_ready`, `deploy.load_failed`, `deploy.port_taken`, `deploy.files_gone`: it does
-                not serve; the version before still does.
+            DeployError: `deploy.not_ready`, `deploy.load_failed`, `deploy.wrong_answers`, `deploy.port_taken`,
+                `deploy.files_gone`: it does not serve; the version before still does.
         """
         return dict(await self._ask_surely("deploy", request=request.model_dump(mode="json")))
 
-    async def rollback(self, name: str) -> dict[str, Any]:
+    async def rollback(self, name: str, *, of: str | None = None) -> dict[str, Any]:
         """Serve the version before.
+
+        Args:
+            name: The deployment.
+            of: Only take the version of this intent out, however often that is asked: what somebody else deployed
+                meanwhile stays, and nobody can go back to the version that was taken out.
 
         Raises:
             DeployError: `deploy.not_found`, `deploy.no_previous`, or as `deploy`.
         """
-        return dict(await self.ask("rollback", name=name))
+        if of is None:
+            return dict(await self.ask("rollback", name=name))
+        return dict(await self._ask_surely("rollback", name=name, of=of))
 
     async def start(self, name: str) -> dict[str, Any]:
         """Serve a stopped or failed deployment's current version again."""
         return dict(await self._ask_surely("start", name=name))
 
-    async def undeploy(self, name: str) -> dict[str, Any]:
-        """Stop serving and forget the name; its log stays.
+    async def undeploy(self, name: str, *, of: str | None = None) -> dict[str, Any]:
+        """Stop serving and forget the name; its log stays. With `of`, only while that intent's version serves.
 
         Raises:
             DeployError: `deploy.not_found`.
         """
-        return dict(await self.ask("undeploy", name=name))
+        return dict(await self.ask("undeploy", name=name, of=of))
 
     async def list(self) -> Sequence[dict[str, Any]]:
         """All deployments, by name."""

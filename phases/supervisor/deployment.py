@@ -7,6 +7,7 @@ rehearsed on a private port before it sees a request of others. Which wishes arr
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from phases.supervisor.records import LIVE, Record
 from phases.supervisor.request import DeployRequest
 from phases.supervisor.server_process import ServerProcess
 
+log = logging.getLogger("neuroloom.supervisor")
 BACKLOG = 2048
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a restart: the first, and the longest of a growing row
 MOST_CRASHES = 8  # in a row; a server that lived for `STABLE_SECONDS` begins a new row
@@ -42,6 +44,7 @@ class Deployment:
         self._keeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
+        self._unsaved = False
 
     @property
     def live(self) -> bool:
@@ -72,13 +75,20 @@ class Deployment:
                 await self._start_again()
             return self.record.view()
 
-    async def rollback(self) -> dict[str, Any]:
+    async def rollback(self, of: str | None = None) -> dict[str, Any]:
         """Serve the version before; what served until now becomes the version before.
+
+        Args:
+            of: Only take the version of this intent out: it is no version to go back to either, another one that
+                serves by now stays, and asked again this changes nothing.
 
         Raises:
             DeployError: `deploy.no_previous`: there is none; or it is not fit to serve any more.
         """
         async with self._lock:
+            if of is not None and not self._is_current(of):
+                self._drop_previous(of)
+                return self.record.view()
             if self.record.previous is None:
                 raise DeployError(
                     f"{self.record.name!r} has no previous version to go back to",
@@ -86,7 +96,7 @@ class Deployment:
                     field="name",
                     fix="deploy the run that you want: neuroloom deploy RUN",
                 )
-            await self._change(self.record.previous, keep=True)
+            await self._change(self.record.previous, keep=of is None)
             return self.record.view()
 
     async def start(self) -> dict[str, Any]:
@@ -98,15 +108,15 @@ class Deployment:
     async def stop(self) -> bool:
         """Let the server finish its requests and stop serving; False when it was stopped already."""
         async with self._lock:
-            was_live = self.live
-            await self._rest()
-            self._close()
-            if self._server is not None:
-                await self._server.stop(self._drain())
-                self._server = None
-            await asyncio.gather(*self._leaving)
-            self._note(status="stopped", process=None)
-            return was_live
+            return await self._stop()
+
+    async def end(self, of: str | None = None) -> bool:
+        """Stop for good; with `of`, only when the version of that intent serves. Whether it was done."""
+        async with self._lock:
+            if of is not None and not self._is_current(of):
+                return False
+            await self._stop()
+            return True
 
     async def unused(self) -> bool:
         """Whether it never served anything; then it listens no more and its name is free."""
@@ -120,6 +130,29 @@ class Deployment:
         await self._rest()
         self._close()
 
+    def save_again(self) -> None:
+        """Write the record if that failed before, as on a full disk; it fails again quietly."""
+        if self._unsaved:
+            self._note()
+
+    async def _stop(self) -> bool:
+        was_live = self.live
+        await self._rest()
+        self._close()
+        if self._server is not None:
+            await self._server.stop(self._drain())
+            self._server = None
+        await asyncio.gather(*self._leaving)
+        self._note(status="stopped", process=None)
+        return was_live
+
+    def _is_current(self, intent: str) -> bool:
+        return self.record.current is not None and self.record.current.intent == intent
+
+    def _drop_previous(self, intent: str) -> None:
+        if self.record.previous is not None and self.record.previous.intent == intent:
+            self._note(previous=None)
+
     async def _change(self, request: DeployRequest, keep: bool) -> None:
         if not Path(request.serve).is_file():
             raise DeployError(
@@ -130,6 +163,8 @@ class Deployment:
         before = self.record.current
         await self._rest()
         try:
+            if before is not None:  # the address is known: nothing unproven may answer there
+                await self._rehearse(request)
             await (self._swap(request) if self._serving() else self._first(request))
             self._commit(request, before if keep else None)
         except OSError as error:
@@ -148,9 +183,8 @@ class Deployment:
             self._keep_on()
 
     async def _swap(self, request: DeployRequest) -> None:
-        """Rehearse, start beside the old server on the same socket, then let the old one finish and go."""
+        """Start beside the old server on the same socket, then let the old one finish and go."""
         assert self._server is not None
-        await self._rehearse(request)
         old = self._server
         if self._listener is None:  # adopted from an earlier supervisor, on a kernel that gives no copy of the socket
             await old.stop(self._drain())
@@ -166,11 +200,16 @@ class Deployment:
         self._listen()
         fresh = await self._launched(request)
         try:
-            await probe.minimal_load(self.record.port, request)
+            await self._prove(self.record.port, request)
         except DeployError as error:
             await fresh.stop(0)
             raise self._with_log(error) from error
         self._server = fresh
+
+    async def _prove(self, port: int, request: DeployRequest) -> None:
+        await probe.minimal_load(port, request)
+        rows = await probe.proven_rows(port, request)
+        self.record = self.record.model_copy(update={"proven_rows": rows})
 
     async def _rehearse(self, request: DeployRequest) -> None:
         with _listening(0) as private:
@@ -178,7 +217,7 @@ class Deployment:
             server = ServerProcess.start(self._home, request, private)
             try:
                 await probe.until_ready(port, server, request.ready_seconds)
-                await probe.minimal_load(port, request)
+                await self._prove(port, request)
             except DeployError as error:
                 raise self._with_log(error) from error
             finally:
@@ -260,8 +299,16 @@ class Deployment:
         )
 
     def _note(self, **changes: Any) -> None:
+        """Change the record; a file that cannot be written now is written later, and nothing stops for it."""
         self.record = self.record.model_copy(update=changes)
-        records.save(self._home, self.record)
+        try:
+            records.save(self._home, self.record)
+        except OSError as error:
+            if not self._unsaved:
+                log.error("the record of %r is kept in memory for now: %s", self.record.name, error)
+            self._unsaved = True
+        else:
+            self._unsaved = False
 
     def _listen(self) -> None:
         if self._listener is None:

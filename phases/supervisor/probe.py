@@ -1,10 +1,9 @@
-"""Questions to a server on loopback: is it ready, does it answer the example, which process answers."""
+"""Questions to a server on loopback: is it ready, does it answer as tested, which process answers."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 import time
 from collections.abc import AsyncIterator
@@ -13,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from memory.errors import DeployError
+from phases.endpoint import same
 from phases.supervisor.request import DeployRequest
 from phases.supervisor.server_process import ServerProcess
 
 ANSWER_SECONDS = 10.0
 CONNECTIONS, REQUESTS = 4, 5  # of the minimal load: each connection asks so many times
-TOLERANCE = 1e-4
+PROVEN_ROWS, ROWS_PER_REQUEST = 64, 8  # of the proof: as many as tell, in bodies that fit any limit
 _PAUSE = 0.02
 
 
@@ -108,7 +108,7 @@ async def _ask_until_ready(port: int, server: ServerProcess, said: list[str]) ->
 
 
 async def minimal_load(port: int, request: DeployRequest) -> None:
-    """A few requests at once with the example; every one must be answered, and rightly where that is known.
+    """A few requests at once with the example; every one must be answered.
 
     Raises:
         DeployError: `deploy.load_failed`: one was not.
@@ -121,17 +121,56 @@ async def minimal_load(port: int, request: DeployRequest) -> None:
         ) from error
 
 
-def same(found: Any, wanted: Any) -> bool:
-    """Whether two JSON values are equal, numbers to a relative `TOLERANCE`."""
-    if isinstance(wanted, dict):
-        return (
-            isinstance(found, dict) and found.keys() == wanted.keys() and all(same(found[k], wanted[k]) for k in wanted)
+async def proven_rows(port: int, request: DeployRequest) -> int:
+    """Of how many stored rows the answers are those of the test; 0 when the request brings no proof.
+
+    Raises:
+        DeployError: `deploy.wrong_answers`: a row is answered differently or not at all; `deploy.files_gone`: the
+            proof cannot be read.
+    """
+    if request.proof is None:
+        return 0
+    stored = await asyncio.to_thread(_stored, Path(request.proof))
+    try:
+        async with connect(port) as connection:
+            found = [
+                prediction
+                for start in range(0, len(stored), ROWS_PER_REQUEST)
+                for prediction in await _predictions(
+                    connection, [r for r, _ in stored[start : start + ROWS_PER_REQUEST]]
+                )
+            ]
+        differing = sum(not same(one, wanted) for one, (_, wanted) in zip(found, stored, strict=True))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DeployError(
+            f"version {request.version!r} does not answer the rows it was tested with: {error!r}",
+            code="deploy.wrong_answers",
+        ) from error
+    if differing:
+        raise DeployError(
+            f"version {request.version!r} answers {differing} of {len(stored)} rows otherwise than when it was tested",
+            code="deploy.wrong_answers",
         )
-    if isinstance(wanted, list):
-        return isinstance(found, list) and len(found) == len(wanted) and all(map(same, found, wanted))
-    if isinstance(wanted, bool) or not isinstance(wanted, int | float):
-        return bool(found == wanted)
-    return isinstance(found, int | float) and math.isclose(found, wanted, rel_tol=TOLERANCE, abs_tol=1e-6)
+    return len(stored)
+
+
+async def _predictions(connection: Connection, rows: list[Any]) -> list[Any]:
+    status, body = await connection.ask("/predict", {"rows": rows})
+    if status != 200:
+        raise ConnectionError(f"status {status}: {body[:300].decode(errors='replace')}")
+    return list(json.loads(body)["predictions"])
+
+
+def _stored(path: Path) -> list[tuple[Any, Any]]:
+    try:
+        kept = json.loads(path.read_bytes())
+        return list(zip(kept["rows"], kept["predictions"], strict=True))[:PROVEN_ROWS]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DeployError(
+            f"the rows it was tested with cannot be read from {str(path)!r}: {error!r}",
+            code="deploy.files_gone",
+            fix="was its run removed? Deploy another one: neuroloom deploy RUN",
+        ) from error
 
 
 async def _client(port: int, request: DeployRequest) -> None:
@@ -140,12 +179,6 @@ async def _client(port: int, request: DeployRequest) -> None:
             status, body = await connection.ask("/predict", request.example_request)
             if status != 200:
                 raise ConnectionError(f"status {status}: {body[:300].decode(errors='replace')}")
-            try:
-                predictions = json.loads(body)["predictions"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ConnectionError(f"no predictions in {body[:300]!r}") from error
-            if request.expected is not None and not same(predictions, request.expected):
-                raise ConnectionError(f"{predictions!r} instead of {request.expected!r}")
 
 
 def _answers(pid: int, server_port: int, our_port: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ class Record(BaseModel):
     since: str | None = None
     error: str | None = None
     ready_seconds: float | None = None
+    proven_rows: int = 0
     intents: tuple[str, ...] = ()
 
     def view(self) -> dict[str, Any]:
@@ -55,6 +57,7 @@ class Record(BaseModel):
             "since": self.since,
             "error": self.error,
             "ready_seconds": self.ready_seconds,
+            "proven_rows": self.proven_rows,
         }
 
 
@@ -69,15 +72,24 @@ def log_path(home: Path, name: str) -> Path:
 
 
 def save(home: Path, record: Record) -> None:
-    """Replace the record's file in one step, on disk before this returns."""
+    """Replace the record's file in one step, on disk before this returns.
+
+    Raises:
+        OSError: The disk is full, say; the old file is untouched.
+    """
     path = folder(home) / f"{record.name}.json"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(record.model_dump_json(indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(record.model_dump_json(indent=1))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
 
 
 def forget(home: Path, name: str) -> None:
@@ -86,8 +98,25 @@ def forget(home: Path, name: str) -> None:
 
 
 def load(home: Path) -> list[Record]:
-    """All records, by name. Needs no supervisor."""
-    return [Record.model_validate_json(path.read_bytes()) for path in sorted(folder(home).glob("[!.]*.json"))]
+    """All records that can be read, by name. Needs no supervisor."""
+    return read(home)[0]
+
+
+def read(home: Path) -> tuple[list[Record], list[str]]:
+    """All records by name, and of each file that is none, which and why: one bad file stops nobody."""
+    found, unreadable = [], []
+    for path in sorted(folder(home).glob("[!.]*.json")):
+        try:
+            found.append(Record.model_validate_json(path.read_bytes()))
+        except (OSError, ValueError) as error:  # pydantic's ValidationError is a ValueError
+            unreadable.append(f"{path}: {error}")
+    return found, unreadable
+
+
+def served_runs(home: Path) -> set[str]:
+    """The runs whose files a deployment needs: what it serves or would start again, and what it can go back to."""
+    versions = [version for record in load(home) for version in (record.current, record.previous)]
+    return {version.run_id for version in versions if version is not None}
 
 
 def candidate_ports(name: str, taken: Sequence[int]) -> list[int]:

@@ -19,7 +19,8 @@ class DeployRequest(BaseModel):
         serve: Absolute path of the generated `serve.py`.
         models: Absolute path of the folder with its model.
         example_request: JSON body of a `POST /predict` that must be answered before anyone sees the version.
-        expected: The `predictions` that this body must be answered with, to a relative 1e-4; absent: any.
+        proof: Absolute path of `{"rows": …, "predictions": …}`, what the model answered when it was tested; the
+            version must answer the same before anyone sees it. Absent: nothing is known of its answers.
         python: The interpreter that runs it.
         keep_previous: Whether the version before stays at hand for a rollback.
         ready_seconds: How long it may take until `/readyz` answers 200.
@@ -35,7 +36,7 @@ class DeployRequest(BaseModel):
     serve: str
     models: str
     example_request: dict[str, Any]
-    expected: list[Any] | None = None
+    proof: str | None = None
     python: str = sys.executable
     keep_previous: bool = True
     ready_seconds: float = Field(default=30.0, gt=0)

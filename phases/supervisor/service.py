@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from phases.supervisor.deployment import Deployment, new_record, tail
 from phases.supervisor.request import DeployRequest
 from phases.supervisor.server_process import end_strays
 
+log = logging.getLogger("neuroloom.supervisor")
 SOCKET = "supervisor.sock"
 LINE_BYTES = 16_000_000
 Answer = Callable[[dict[str, Any]], Awaitable[Any]]
@@ -36,7 +38,10 @@ class Supervisor:
 
     def __init__(self, home: Path, idle_seconds: float = 300.0) -> None:
         self.home, self._idle_seconds = home, idle_seconds
-        self._deployments = {record.name: Deployment(home, record) for record in records.load(home)}
+        known, unreadable = records.read(home)
+        for told in unreadable:
+            log.error("a deployment cannot be read and is left out: %s", told)
+        self._deployments = {record.name: Deployment(home, record) for record in known}
         self._asked = time.monotonic()
         self._over = asyncio.Event()
         self._making = asyncio.Lock()
@@ -65,7 +70,8 @@ class Supervisor:
                 try:
                     await asyncio.wait_for(self._over.wait(), min(5.0, self._idle_seconds))
                 except TimeoutError:
-                    continue
+                    for deployment in self._deployments.values():
+                        deployment.save_again()
         finally:
             server.close()
             Path(SOCKET).unlink(missing_ok=True)
@@ -128,14 +134,15 @@ class Supervisor:
         return view
 
     async def _rollback(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return await self._named(asked).rollback()
+        return await self._named(asked).rollback(asked.get("of"))
 
     async def _start(self, asked: dict[str, Any]) -> dict[str, Any]:
         return await self._named(asked).start()
 
     async def _undeploy(self, asked: dict[str, Any]) -> dict[str, Any]:
         deployment = self._named(asked)
-        await deployment.stop()
+        if not await deployment.end(asked.get("of")):
+            return deployment.record.view()
         self._forget(deployment.record.name)
         return deployment.record.view()
 

@@ -27,7 +27,7 @@ TITLES = {
     "rmse": "RMSE",
     "mae": "Mean absolute error",
     "r2": "R²",
-    "gap": "Train/validation gap",
+    "gap": "Training less unseen rows",
     "latency_p50_ms": "Latency, median",
     "latency_p95_ms": "Latency, 95th percentile",
     "latency_p99_ms": "Latency, 99th percentile",
@@ -39,6 +39,7 @@ TITLES = {
     "rows_per_second": "Rows per second, 32 a request",
     "batch32_p95_ms": "Latency of 32 rows, 95th percentile",
 }
+STOPPED = {"failed": "failed", "cancelled": "was cancelled"}
 BASELINES = {
     "majority": "always the most frequent class",
     "mean": "always the mean",
@@ -54,7 +55,10 @@ def title_of(name: str) -> str:
 
 
 class Check(Frozen):
-    """One check of a gate. `measured` is a measurement; where a fact decides, `said` states it instead."""
+    """One check of a gate. `measured` is a measurement; where a fact decides, `said` states it instead.
+
+    `why` tells in plain words what was compared, such as the lower end of an interval, or what a fact rests on.
+    """
 
     phase: str
     name: str
@@ -64,6 +68,12 @@ class Check(Frozen):
     threshold: float | str | None = None
     passed: bool
     blocking: bool = True
+    why: str = ""
+
+    @property
+    def title(self) -> str:
+        """The check's name as people say it."""
+        return title_of(self.name)
 
     @property
     def verdict(self) -> Literal["passed", "failed", "missed"]:
@@ -75,7 +85,7 @@ class Check(Frozen):
     @property
     def needs(self) -> str:
         """The comparison and its threshold, as text."""
-        comparison = self.comparison.replace(">=", "≥").replace("<=", "≤")
+        comparison = self.comparison.replace(">=", "≥").replace("<=", "≤").replace("is", "")
         if self.threshold is None:
             return comparison
         value = f"{self.threshold:g}" if isinstance(self.threshold, float) else self.threshold
@@ -172,14 +182,26 @@ class Note(Frozen):
     count: int | None = None
 
 
+class Override(Frozen):
+    """A person's word that a model which a gate rejected is to be served: the reason, who said so, and when."""
+
+    why: str
+    by: str
+    at: str
+
+
 class ReportContext(Frozen):
     """Everything the report says.
 
     Attributes:
+        state: of the run when this was written; `checks` are those of the gates reached by then.
+        attempt: the one that the report is about; `attempts` lists all there were.
+        override: why the model is served although a gate rejected it.
+        gaps: training less unseen rows, one for each split it was measured on; `gap_metric`: in which metric.
         metrics, train_metrics: of the chosen attempt on the test and on the training split.
         serving: latency, throughput, memory and size of the generated server.
         primary: the metric by which choices were made; a key of `metrics`.
-        verdict: what the gates decided.
+        verdict: what the gates reached so far decided.
         recommendations: sentences from the decisions, most important first.
         data: facts about the data as (name, value) pairs; `notes`: what was handled.
         environment: machine and library versions as (name, value) pairs.
@@ -196,12 +218,15 @@ class ReportContext(Frozen):
     positive: str | None = None
     primary: str
     higher_is_better: bool = True
+    state: str = "finished"
+    attempt: int | None = None
     verdict: Literal["passed", "rejected"]
-    reason: str = ""
+    override: Override | None = None
     checks: tuple[Check, ...]
     metrics: Metrics
     train_metrics: Metrics = Field(default_factory=dict)
-    gap: Measurement | None = None
+    gaps: tuple[Measurement, ...] = ()
+    gap_metric: str | None = None
     serving: Metrics = Field(default_factory=dict)
     baselines: tuple[Baseline, ...] = ()
     importance: tuple[Importance, ...] = ()
@@ -215,6 +240,44 @@ class ReportContext(Frozen):
     notes: tuple[Note, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     test_reads: int
+
+    @property
+    def outcome(self) -> str:
+        """The verdict in a word or two; without a final state it is not the last one."""
+        if self.verdict == "rejected":
+            return "Rejected"
+        if self.state in STOPPED:
+            return f"The run {STOPPED[self.state]}"
+        return "Passed" if self.state in ("finished", "deployed") else "Passed so far"
+
+    @property
+    def tone(self) -> Literal["passed", "pending", "rejected"]:
+        """The verdict's colour: only a run that ended well is green."""
+        if self.verdict == "rejected" or self.state in STOPPED:
+            return "rejected"
+        return "passed" if self.state in ("finished", "deployed") else "pending"
+
+    @property
+    def explained(self) -> str:
+        """The sentence after the verdict; where checks failed, they follow it."""
+        if self.verdict == "rejected":
+            about = f"Attempt {self.of_attempts}" if self.attempt is not None else "The model"
+            return f"{about} did not pass {len(self.failed)} blocking check{'s' if len(self.failed) != 1 else ''}."
+        if self.state in ("finished", "deployed"):
+            return "Every blocking check of every gate passed."
+        reached = "the gates that were reached" if self.state in STOPPED else "the gates so far"
+        return f"Every blocking check of {reached} passed."
+
+    @property
+    def of_attempts(self) -> str:
+        """Which attempt this is about: `2 of 3`."""
+        return f"{self.attempt} of {len(self.attempts)}" if self.attempts else str(self.attempt)
+
+    @property
+    def labelled_gaps(self) -> list[tuple[str, Measurement]]:
+        """Each gap under the name of the split that it was measured on."""
+        metric = title_of(self.gap_metric or self.primary)
+        return [(f"{metric} on training rows less {gap.provenance.split} rows", gap) for gap in self.gaps]
 
     @property
     def phases(self) -> list[tuple[str, list[Check]]]:

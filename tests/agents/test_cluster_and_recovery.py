@@ -89,7 +89,7 @@ def recover(code: str | None = None, **facts: Any) -> TrainingRecovery:
 @pytest.mark.parametrize(
     ("code", "facts", "action", "rate", "batch"),
     [
-        (None, {"diverged": 1}, "resume", 0.3, 1.0),
+        (None, {"diverged": 1}, "restart", 0.3, 1.0),
         ("training.diverged", {"checkpoint": False}, "restart", 0.3, 1.0),
         ("job.lost", {}, "resume", 1.0, 1.0),
         ("job.lost", {"checkpoint": False}, "restart", 1.0, 1.0),

@@ -11,6 +11,7 @@ from agents.decisions import (
     TYPES,
     ArchitectureDesign,
     CheckDefinition,
+    CheckResult,
     Decision,
     DeploymentPlan,
     Diagnosis,
@@ -171,8 +172,8 @@ def test_a_check_may_judge_an_end_of_the_interval_and_a_measured_threshold(build
 @pytest.mark.parametrize(
     "found",
     [
-        None,
         0.93,
+        "undefined",
         {"value": 0.93, "unit": "fraction"},
         {"value": 0.93, "unit": "fraction", "provenance": {"kind": "asserted", "by": "me", "at": "now"}},
     ],
@@ -181,6 +182,54 @@ def test_a_number_without_measured_provenance_is_never_judged(found: Any) -> Non
     with pytest.raises(AssertedOnly) as caught:
         check().judge({"scores": {"metrics": {"accuracy": found}}})
     assert caught.value.code == "gate.unmeasured" and "scores.metrics.accuracy" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("results", "changes"),
+    [
+        ({"scores": {"metrics": {"accuracy": None}}}, {}),
+        ({"scores": {"metrics": {}}}, {}),
+        ({"scores": {"versus": {"linear": None}}}, {"path": "scores.versus.linear.difference"}),
+        ({"train": {"converged": None}}, {"path": "train.converged", "comparison": "is", "threshold": True}),
+        ({"cluster": {"nodes": None}}, {"path": "cluster.nodes", "counted": True}),
+    ],
+)
+def test_a_blocking_check_on_an_undefined_value_fails_and_says_why(
+    results: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    judged = check(**changes).judge(results)
+    assert (judged.passed, judged.measured) == (False, "undefined")
+    assert "accuracy of at least 0.85; undefined on these rows" in judged.says
+    assert CheckResult.model_validate_json(judged.model_dump_json()) == judged
+
+
+def test_a_check_with_an_undefined_threshold_or_no_interval_fails_whatever_was_measured(build: Any) -> None:
+    against = {"difference": build.measure(0.2), "standard_error": None}
+    results, path = {"scores": {"versus": {"linear": against}}}, "scores.versus.linear"
+    relative = check(path=f"{path}.difference", threshold=None, threshold_path=f"{path}.standard_error")
+    judged = relative.judge(results)
+    assert (judged.passed, judged.measured, judged.threshold) == (False, 0.2, "undefined")
+    without = check(path=f"{path}.difference", statistic="low", comparison=">", threshold=0.0).judge(results)
+    assert (without.passed, without.measured) == (False, "undefined")
+    assert not relative.model_copy(update={"blocking": False}).applies(results)
+
+
+def test_a_check_whose_job_has_not_run_is_never_judged() -> None:
+    with pytest.raises(AssertedOnly, match="no results of 'scores'"):
+        check().judge({"benchmark": {}})
+
+
+@pytest.mark.parametrize(
+    ("statistic", "said"),
+    [
+        ("low", "as asked (measured: lower end of the 95 % interval of the accuracy)"),
+        ("high", "as asked (measured: upper end of the 95 % interval of the accuracy)"),
+        ("value", "as asked"),
+    ],
+)
+def test_a_judged_check_says_which_number_it_compared(build: Any, statistic: str, said: str) -> None:
+    results = {"scores": {"metrics": {"accuracy": build.measure(0.9, (0.8, 0.95))}}}
+    assert check(statistic=statistic, says="as asked").judge(results).says == said
 
 
 def test_a_yes_or_no_and_a_count_are_judged_as_such() -> None:

@@ -99,6 +99,16 @@ def test_an_interval_that_touches_zero_is_not_better_than_the_majority(build: An
     assert not beats.judge(results).passed
 
 
+def test_better_than_the_majority_tells_that_it_shows_the_lower_end_of_the_difference(build: Any) -> None:
+    results = {"scores": build.scores(network=0.95, naive=0.5, error=0.068)}
+    judged = {row.name: row for row in (check.judge(results) for check in plan().at("candidate", results))}
+    row = judged["better_than_majority"]
+    assert row.measured == pytest.approx(0.45 - 1.96 * 0.068)
+    assert "better than always the most frequent class" in row.says
+    assert "lower end of the 95 % interval of the difference" in row.says
+    assert "interval" not in judged["not_worse_than_linear"].says
+
+
 def test_checks_that_are_only_measured_at_the_end_are_absent_from_the_candidate_check() -> None:
     names = {check.name for check in plan(gates="reference").at("candidate")}
     assert "latency_p95_ms" not in names and {"accuracy", "gap", "converged"} <= names

@@ -13,6 +13,7 @@ from memory.embedded import EmbeddedRedis
 from memory.store import Memory, MemorySettings, open_memory
 from phases.request import RunRequest
 from phases.services.runs import Runs
+from phases.settings import RunnerSettings
 
 
 @pytest.fixture
@@ -49,6 +50,7 @@ def request_of(table: Path, tmp_path: Path) -> RunRequest:
 
 
 @pytest.fixture
-def runs(memory: Memory, tmp_path: Path) -> Runs:
+def runs(memory: Memory, home: Path, tmp_path: Path) -> Runs:
     """The runs service of a workspace in which no runner is ever started."""
-    return Runs(memory, str(tmp_path), lambda: None)
+    settings = RunnerSettings(home=home, memory=memory.settings)
+    return Runs(memory, str(tmp_path), lambda: None, settings)

@@ -58,5 +58,6 @@ def _step(code: str, diverged: int, checkpoint: bool) -> tuple[Action, float, fl
     if code in ("job.lost", "job.killed"):
         return back, 1.0, 1.0, f"its process was killed: on again {where}, nothing changed"
     if diverged or code in ("job.diverged", "training.diverged"):
-        return back, LOWER_RATE, 1.0, f"the loss diverged: {where}, at {LOWER_RATE:g} of the rate"
+        again = f"the loss diverged again and again: from the beginning, at {LOWER_RATE:g} of the rate"
+        return "restart", LOWER_RATE, 1.0, again
     return "give_up", 1.0, 1.0, f"trying again would end the same way ({code or 'no cause is known'})"

@@ -14,6 +14,12 @@ from memory.errors import UsageError
 
 NUMBERS = ("regression",)
 REFERENCE_NODES = 4
+MODELS = {
+    "majority": "always the most frequent class",
+    "mean": "always the mean",
+    "linear": "a linear model",
+    "trees": "gradient-boosted trees",
+}
 
 
 def _beats(baseline: str, tasks: tuple[str, ...], *, blocking: bool) -> CheckDefinition:
@@ -25,7 +31,7 @@ def _beats(baseline: str, tasks: tuple[str, ...], *, blocking: bool) -> CheckDef
         threshold=0.0,
         blocking=blocking,
         tasks=tasks,
-        says=f"better than always the {baseline}, beyond the 95 % interval",
+        says=f"better than {MODELS[baseline]}, beyond chance",
     )
 
 
@@ -38,7 +44,7 @@ def _keeps_up(baseline: str, *, blocking: bool) -> CheckDefinition:
         threshold_scale=-1.0,
         blocking=blocking,
         tasks=TASKS,
-        says=f"not worse than the {baseline} model by more than one standard error",
+        says=f"difference to {MODELS[baseline]}: not worse by more than one standard error",
     )
 
 
@@ -79,7 +85,7 @@ def _gap(*, blocking: bool) -> CheckDefinition:
         threshold=0.05,
         blocking=blocking,
         tasks=TASKS,
-        says="training and unseen rows score within 5 points",
+        says="score on training rows less the score on unseen rows: under 5 points",
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .categories import CategoryField
 from .dates import DateField
 from .decoder import Decoder
-from .errors import RowError
+from .errors import RowError, listed, short
 from .fields import Column, Field
 from .numbers import BooleanField, NumberField
 from .text import TextField
@@ -105,7 +105,7 @@ class RowEncoder:
     def from_list(self, values: Sequence[Any]) -> dict[str, Any]:
         """A row from its values in schema order."""
         if len(values) != len(self.names):
-            expected = f"{len(self.names)} values in the order {', '.join(self.names)}"
+            expected = f"{len(self.names)} values in the order {listed(self.names)}"
             raise RowError(None, f"{len(values)} values; expected {expected}", expected, "wrong_length")
         return dict(zip(self.names, values, strict=True))
 
@@ -146,9 +146,9 @@ class RowEncoder:
         return arrays
 
     def _unknown(self, row: Mapping[str, Any]) -> RowError:
-        field = next(name for name in row if name not in self._known)
-        near = get_close_matches(str(field), self.names, n=1, cutoff=0.5)
-        lower = [name for name in self.names if name.lower() == str(field).lower()]
+        field = short(str(next(name for name in row if name not in self._known)))
+        known = [short(name) for name in self.names]
+        near = get_close_matches(field, known, n=1, cutoff=0.5)
+        lower = [name for name in known if name.lower() == field.lower()]
         hint = f"; did you mean {(lower or near)[0]!r}?" if lower or near else ""
-        expected = f"one of {', '.join(self.names)}"
-        return RowError(str(field), f"unknown field {field!r}{hint}", expected, "unknown_field")
+        return RowError(field, f"unknown field {field!r}{hint}", f"one of {listed(self.names)}", "unknown_field")

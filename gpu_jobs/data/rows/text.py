@@ -1,7 +1,8 @@
 """Text fields: hashed word and character n-grams, weighted and normalised, plus a few measures of the text.
 
-Which n-grams are kept, and their weights, come from the training rows; this file only counts them. Hashes are
-polynomials over UTF-8 bytes modulo 2^64, computed for a whole column at once; one row runs the same code.
+Which n-grams are kept, and their weights, come from the training rows; this file only counts them, in the first
+20,000 characters of a text. Hashes are polynomials over UTF-8 bytes modulo 2^64, computed for a whole column at
+once; one row runs the same code.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ BITS = 21  # n-grams are told apart by this many bits of their hash
 MEASURES = ("characters", "words", "digits", "capitals")
 _SHORTEST_RUN, _LONGEST_RUN = 3, 5
 _LONGEST_WORD = 64  # bytes of a word that count
-_CHUNK = 2_000  # texts hashed at once, so that the hashes of a long column are never all in memory
+LONGEST_TEXT = 20_000  # characters of a text that count: one value must not hold up an endpoint
+_CHUNK = 500_000  # characters hashed at once, so that the hashes of a long column are never all in memory
 _LOGS = np.asarray([0.0, *(1.0 + log(count) for count in range(1, 256))])
 _BASE = 0x9E3779B97F4A7C15
 _POWERS = np.asarray([pow(_BASE, i, 2**64) for i in range(1, _LONGEST_WORD + 1)], np.uint64)
@@ -98,6 +100,23 @@ def measures(text: str) -> tuple[float, float, float, float]:
     return log1p(len(text)), log1p(len(text.split())), digits / count, capitals / count
 
 
+def cut(text: str) -> str:
+    """The part of a text that counts, without outer spaces."""
+    return text.strip()[:LONGEST_TEXT]
+
+
+def pieces(texts: Sequence[str | None]) -> Iterator[tuple[int, int]]:
+    """(start, end) of pieces of about `_CHUNK` characters; no result depends on where they end."""
+    at = held = 0
+    for i, text in enumerate(texts):
+        held += len(text or "") + 1
+        if held >= _CHUNK:
+            yield at, i + 1
+            at, held = i + 1, 0
+    if at < len(texts):
+        yield at, len(texts)
+
+
 class TextField:
     """Weights of the kept n-grams from `start` on, and four scaled measures from `measures_at` on."""
 
@@ -131,9 +150,8 @@ class TextField:
         texts = [self._text(value) for value in values]
         for i, text in enumerate(texts):
             self._measure(text, numbers[i])
-        for at in range(0, len(texts), _CHUNK):
-            part = [text or "" for text in texts[at : at + _CHUNK]]
-            rows, places, weights = self._weigh(part)
+        for at, end in pieces(texts):
+            rows, places, weights = self._weigh([text or "" for text in texts[at:end]])
             numbers[at + rows, self.start + places] = weights
 
     def describe(self) -> dict[str, Any]:
@@ -166,7 +184,7 @@ class TextField:
         if value is None:
             return None
         if isinstance(value, str):
-            text = value.strip()
+            text = cut(value)
             return None if text.lower() in self.markers else text
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return None if value != value else str(value)

@@ -56,6 +56,7 @@ def test_a_killed_worker_ends_the_job_with_its_name_and_the_next_start_goes_on(
     assert error["code"] == "training.worker"
     assert "worker 1" in error["message"]
     assert "SIGKILL" in error["message"]
+    assert hurt.said("checkpoint")[-1]["why"] == "exception"
     hurt.finish()
     assert hurt.losses() == calm.losses()
 
