@@ -24,7 +24,7 @@ from phases.settings import Policy, RunnerSettings
 PREFIX = "NEUROLOOM_"
 ALIASES = {"NEUROLOOM_REDIS_URL": "memory.url", "NEUROLOOM_HOME": "memory.home", "DEBUG": "app.debug"}
 NOT_SETTINGS = frozenset({"NEUROLOOM_CONFIG", "NEUROLOOM_JOB"})
-FROM_OTHER_SECTIONS = frozenset({"home", "memory", "policy", "python"})
+FROM_OTHER_SECTIONS = frozenset({"home", "memory", "policy", "python", "tasks"})
 SECRET_WORDS = ("password", "secret", "token", "key")
 NEAR = 0.75
 ON, OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -18,3 +21,14 @@ def write_section(name: str, title: str, text: str, path: Path = RESULTS) -> Non
     else:
         new = f"{old.rstrip()}\n\n{section}\n"
     path.write_text(new, encoding="utf-8")
+
+
+def machine() -> str:
+    """One line: date, processor, cores and load of this machine."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
+    today, load = datetime.now(UTC).date().isoformat(), os.getloadavg()[0]
+    return f"{today}, {names[0] if names else platform.machine()}, {len(names)} cores, load {load:.1f} at the start."

@@ -23,6 +23,7 @@ OnEvent = Callable[[int, dict[str, Any]], Awaitable[None]]
 SHORTEST, LONGEST = 0.005, 0.1  # seconds between two looks
 HOST_PAUSE = 1.0  # seconds between two looks at the host while a job runs
 MOST_STARTS = 5
+MOST_HOSTS = 25
 MOST_KILLED_STARTS = 20  # of the host, one after another
 
 
@@ -133,7 +134,7 @@ class Jobs:
 
     async def _follow(self, files: _Files, events: _Events) -> JobOutcome:
         """Deliver events until the job has ended; a host that is gone is started again."""
-        begin, host_seen = time.monotonic(), 0.0
+        begin, host_seen, starts = time.monotonic(), 0.0, 0
         while True:
             document = await files.look()
             await events.deliver()
@@ -141,16 +142,19 @@ class Jobs:
                 return await _outcome(files, document)
             now = time.monotonic()
             if document.stage != "running" or now - host_seen >= HOST_PAUSE:
-                await self._ensure_host()
+                starts += await self._ensure_host()
                 host_seen = now
+            if starts > MOST_HOSTS:
+                told = (await self._sandbox.read("jobs/host.log") or b"").decode(errors="replace").strip()[-800:]
+                raise BackendError(f"the job host ended {MOST_HOSTS} times during one job: {told}", code="backend.host")
             await asyncio.sleep(min(LONGEST, max(SHORTEST, (now - begin) / 20)))
 
-    async def _ensure_host(self) -> None:
-        """Start the host unless it lives; that it is needed once only is the host's own lock's business."""
+    async def _ensure_host(self) -> bool:
+        """Start the host unless it lives; True when started. That it is there once is its own lock's business."""
         async with self._starting:
             known = _parsed(await self._sandbox.read("jobs/host.json"))
             if known and (await self._sandbox.process(known).poll()).state == "running":
-                return
+                return False
             host = self._host
             argv = [host.python, "-P", "-m", "gpu_jobs.host", self._sandbox.info.root]
             argv += ["--idle", str(host.idle_seconds)]
@@ -161,6 +165,7 @@ class Jobs:
             if done.code > 0 or self._killed_starts > MOST_KILLED_STARTS:
                 told = done.stderr.decode(errors="replace").strip()[-500:]
                 raise BackendError(f"the job host did not start (code {done.code}): {told}", code="backend.host")
+            return True
 
 
 class _Look:

@@ -1,18 +1,21 @@
 """Phase 5, deploy: publish the attempt's files, ask where policy asks, serve under a name, verify, or go back.
 
-The effect outside memory (a served name) has one key per intent, so that a killed runner never deploys twice.
+The effect outside memory (a served name) has one key per intent, so that a killed runner never deploys twice, and what
+is taken back is only ever the version of that intent: what another run put in its place is left alone.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from http.client import HTTPException
 from typing import Any, Final
 
 from agents.decisions import DeploymentPlan, RolloutVerdict
-from memory.errors import DeployError, GateRejected
+from memory.errors import DeployError, GateRejected, MemoryConflict, NeuroloomError
 from phases import PHASES
-from phases.active_run import ActiveRun, RunCancelled
+from phases.active_run import ActiveRun
 from phases.clock import now
-from phases.endpoint import answers, predict, same
+from phases.endpoint import answers
 from phases.gates import Check, fact, number, passed
 from phases.machine import facts
 from phases.measure import measurement
@@ -24,49 +27,145 @@ from phases.workspace import read_json
 ROW = PHASES[4]
 ROLE: Final = "cicd-engineer"
 FEWEST_MB = 256.0
+WISH = "deploy-request"
+SHOWN = ("name", "url", "pid", "example_request", "version")
+KEPT = (ROW.complete_key, "workflow-complete", "model-view", "deployment-view", "override")  # what a deploy replaces
+BROKEN = (DeployError, OSError, ValueError, LookupError, TypeError, HTTPException)  # what a bad endpoint may lead to
 
 
 async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]:
-    """Publish, and unless the run asked not to, serve and verify."""
+    """Publish, and unless the run asked not to or a person refuses, serve and verify."""
     supervisor = await ensure(active.settings.home) if active.request.deploy else None
     plan = await _plan(active, supervisor)
     checks = await _published(active, attempt, plan)
     if supervisor is None:
-        await leave(active, ROW, attempt, checks)
-        await _complete(active, None)
-        return attempt, "finished"
-    await _approve(active, plan)
-    deployment = await _serve(active, attempt, plan, supervisor)
-    checks += await _verify(active, deployment)
-    context = {"checks": [check.model_dump(mode="json") for check in checks]}
+        return await _undeployed(active, attempt, checks, None)
+    if refusal := _refusal(active, plan):
+        checks.append(fact("approved", False, blocking=False, why=refusal))
+        return await _undeployed(active, attempt, checks, refusal)
+    checks += await _rollout(active, attempt, plan, supervisor)
+    view = await _served(supervisor, plan.name)
+    mine = view.get("intent") == _intent(active)
+    context = {
+        "checks": [check.model_dump(mode="json") for check in checks],
+        "previous": view.get("previous" if mine else "version"),
+    }
     rollout = await active.decide(_key(active, "rollout"), RolloutVerdict, ROLE, context)
     if not (rollout.promote and passed(checks)):
-        await _go_back(supervisor, plan.name)
+        checks.append(fact("promoted", False, why=rollout.reason))
+        checks += await _take_out(supervisor, plan.name, _intent(active))
+    elif not mine:
+        superseded = _superseded(plan, view)
+        checks.append(fact("still_served", False, blocking=False, why=superseded))
+        return await _undeployed(active, attempt, checks, superseded)
     await leave(active, ROW, attempt, checks)
-    view = {key: deployment.get(key) for key in ("name", "url", "pid", "example_request", "version")}
-    await active.put("deployment-view", {**view, "run_id": active.id}, by=ROLE)
-    await _complete(active, deployment)
+    await active.put("deployment-view", {**{key: view.get(key) for key in SHOWN}, "run_id": active.id}, by=ROLE)
+    await _complete(active, view["url"], None)
     return attempt, "deployed"
 
 
-async def again(active: ActiveRun, wish: dict[str, Any]) -> str:
+# ---- once more, because a person says so --------------------------------------------------------------------------
+
+
+async def again(active: ActiveRun, _wish: dict[str, Any]) -> str:
     """Deploy an ended run because a person said so (`neuroloom deploy`), by the same steps.
 
+    Whatever goes wrong is the outcome of the wish, for its door to tell; the run ends as it had ended before.
+
     Raises:
-        DeployError: the run has no sealed attempt to deploy.
+        GateRejected: the run had been rejected before the wish, for that reason, and still is.
     """
-    artifacts = await active.get("artifacts")
-    if artifacts is None:
-        raise DeployError(f"run {active.id!r} has no tested model", code="deploy.no_model", fix="neuroloom resume it")
+    wish = await _claim(active)
+    if wish["outcome"] is None:
+        try:
+            await _grant(active, wish)
+            outcome: dict[str, Any] = {"verdict": "deployed", "error": None}
+        except Exception as trouble:  # the outermost frame of a wish
+            error = _told(active, trouble)
+            left = [] if error["code"] == "deploy.superseded" else await _taken_out(active)
+            error["message"] = "; ".join([error["message"], *left])
+            outcome = {"verdict": wish["earlier"]["state"], "error": error}
+            await _restore(active, wish)
+        wish = {**wish, "outcome": outcome}
+        await active.put(WISH, wish, by=ROLE)
+    if wish["outcome"]["verdict"] == "rejected":
+        known = wish["earlier"]["error"] or {"message": f"run {active.id!r} was rejected", "field": None, "fix": None}
+        raise GateRejected(known["message"], field=known["field"], fix=known["fix"])
+    return str(wish["outcome"]["verdict"])
+
+
+async def _claim(active: ActiveRun) -> dict[str, Any]:
+    """The wish, marked as begun: its door cannot withdraw it any more, or has done so and its outcome says it."""
+    found = await active.memory.get(active.id, WISH)
+    if found is None:
+        raise DeployError(f"nobody asked for a deployment of run {active.id!r}", code="deploy.no_wish")
+    wish: dict[str, Any] = found.value
+    if wish["begun"] or wish["outcome"] is not None:
+        return wish
+    begun = {**wish, "begun": True, "kept": {name: await active.get(name) for name in KEPT}}
+    try:
+        await active.memory.put(active.id, WISH, begun, by=ROLE, lease=active.lease, expected=found.version)
+    except MemoryConflict:
+        return await _claim(active)
+    return begun
+
+
+async def _grant(active: ActiveRun, wish: dict[str, Any]) -> None:
+    attempt = int((await active.get("artifacts"))["attempt"])
     changes: dict[str, Any] = {"deploy": True, "yes": True}
-    if wish.get("name"):
+    if wish["name"]:
         changes["name"] = wish["name"]
     active.request = active.request.model_copy(update=changes)
     active.versions["wish"] = int(wish["number"])
-    await enter(active, ROW, artifacts["attempt"])
-    _, verdict = await run(active, artifacts["attempt"], "deploy")
-    await active.put("deploy-request", {**wish, "done": True}, by=ROLE)
-    return verdict
+    if wish["override"]:
+        await active.put("override", {key: wish[key] for key in ("why", "by", "at", "number")}, by=wish["by"])
+    await enter(active, ROW, attempt)
+    _, verdict = await run(active, attempt, "deploy")
+    if verdict != "deployed":
+        raise DeployError((await active.get("workflow-complete"))["reason"], code="deploy.superseded")
+
+
+def _told(active: ActiveRun, trouble: Exception) -> dict[str, Any]:
+    """What went wrong with a wish.
+
+    Raises:
+        NeuroloomError: memory itself is in trouble, so nothing can be written; another runner goes on.
+    """
+    if isinstance(trouble, NeuroloomError):
+        if trouble.code.startswith("memory."):
+            raise trouble
+        return trouble.as_dict()
+    message = f"{type(trouble).__name__}: {trouble}"
+    return DeployError(message, code="deploy.crashed", fix=f"neuroloom logs {active.id}").as_dict()
+
+
+async def _taken_out(active: ActiveRun) -> list[str]:
+    """Take out what a wish that failed may have had served; what of it could not be done."""
+    record = await active.recorded(_key(active, "deployment-plan"))
+    if record is None:
+        return []
+    try:
+        supervisor = await ensure(active.settings.home)
+    except DeployError as error:
+        return [error.message]
+    return [check.why for check in await _take_out(supervisor, record.value["name"], _intent(active))]
+
+
+async def _restore(active: ActiveRun, wish: dict[str, Any]) -> None:
+    """Put back what the run was before the wish: its keys, its phases, and the name in its published files."""
+    before = wish["kept"]["model-view"]
+    if before is not None and await active.get("model-view") != before:
+        words = {"name": before["name"], "version": before["version"]}
+        plan = DeploymentPlan(reason="as it was before", evidence={}, keep_previous=False, **words)
+        with suppress(OSError):
+            await publish(active, int((await active.get("artifacts"))["attempt"]), plan)
+    for name, value in wish["kept"].items():
+        if await active.get(name) != value:
+            await active.put(name, value, by=ROLE)
+    await active.state(**{key: wish["earlier"][key] for key in ("phase", "attempt", "phases")})
+
+
+# ---- the steps ----------------------------------------------------------------------------------------------------
 
 
 def _key(active: ActiveRun, name: str) -> str:
@@ -75,23 +174,20 @@ def _key(active: ActiveRun, name: str) -> str:
     return name if wish is None else f"{name}-{wish}"
 
 
+def _intent(active: ActiveRun) -> str:
+    return f"{active.id}-{_key(active, 'deploy')}"
+
+
 async def _plan(active: ActiveRun, supervisor: SupervisorClient | None) -> DeploymentPlan:
-    served = [] if supervisor is None else [dict(one) for one in await supervisor.list()]
+    stored = await active.in_thread(read_json, active.root / "tests" / "validation_rows.json")
     context = {
         "request": active.request.model_dump(mode="json"),
         "dataset": await active.get("dataset"),
-        "previous": {one["name"]: await _versions(active, one) for one in served},
-        "run": active.id,
-        "policy": {"ask": active.settings.policy.ask_before_deploy},
+        "inputs": sorted(stored["rows"][0]),
+        "deployments": [] if supervisor is None else [dict(one) for one in await supervisor.list()],
+        "policy": active.settings.policy.model_dump(mode="json"),
     }
     return await active.decide(_key(active, "deployment-plan"), DeploymentPlan, ROLE, context)
-
-
-async def _versions(active: ActiveRun, served: dict[str, Any]) -> list[dict[str, Any]]:
-    """The version that serves under a name, with the inputs its run recorded."""
-    dataset = await active.memory.get(str(served.get("run_id") or active.id), "dataset")
-    inputs = [feature["name"] for feature in dataset.value["features"]] if dataset else []
-    return [{"version": served["version"], "inputs": inputs}]
 
 
 async def _published(active: ActiveRun, attempt: int, plan: DeploymentPlan) -> list[Check]:
@@ -110,12 +206,11 @@ async def _published(active: ActiveRun, attempt: int, plan: DeploymentPlan) -> l
     return checks
 
 
-async def _approve(active: ActiveRun, plan: DeploymentPlan) -> None:
+def _refusal(active: ActiveRun, plan: DeploymentPlan) -> str | None:
+    """Why a person does not want the deployment, or None when it is approved or nobody need be asked."""
     policy, request = active.settings.policy, active.request
-    if not plan.needs_approval or (request.yes and policy.yes_counts):
-        return
-    if active.ask is None:
-        return
+    if not plan.needs_approval or (request.yes and policy.yes_counts) or active.ask is None:
+        return None
     answer = active.ask(
         {
             "kind": "deploy",
@@ -124,63 +219,106 @@ async def _approve(active: ActiveRun, plan: DeploymentPlan) -> None:
             "reason": plan.reason,
         }
     )
-    if not answer.get("approve"):
-        active.cancelling = True
-        raise RunCancelled(
-            f"the deployment of {plan.name!r} was refused: {answer.get('why') or 'no reason given'}",
-            fix=f"neuroloom deploy {active.id}",
-        )
+    if answer.get("approve"):
+        return None
+    return f"the deployment of {plan.name!r} was refused: {answer.get('why') or 'no reason given'}"
+
+
+async def _rollout(active: ActiveRun, attempt: int, plan: DeploymentPlan, supervisor: SupervisorClient) -> list[Check]:
+    """Serve the version and judge it, once: a replay finds the checks and does not deploy what it then took out."""
+    key = _key(active, "rollout-checks")
+    if (kept := await active.get(key)) is not None:
+        return [Check.model_validate(one) for one in kept]
+    try:
+        view = await _serve(active, attempt, plan, supervisor)
+    except DeployError as error:
+        if error.code != "deploy.wrong_answers":
+            raise
+        checks = [fact("answers_as_tested", False, why=error.message)]
+    else:
+        checks = await _verify(active, view, supervisor)
+    await active.put(key, [check.model_dump(mode="json") for check in checks], by=ROLE)
+    return checks
 
 
 async def _serve(active: ActiveRun, attempt: int, plan: DeploymentPlan, supervisor: SupervisorClient) -> dict[str, Any]:
-    folder = active.root / "attempts" / str(attempt)
-    stored = read_json(active.root / "tests" / "validation_rows.json")["rows"]
+    """Have it served; the supervisor lets no version take traffic that answers otherwise than when it was tested."""
+    folder, proof = active.root / "attempts" / str(attempt), active.root / "tests" / "validation_rows.json"
     request = DeployRequest(
         name=plan.name,
         version=plan.version,
         run_id=active.id,
-        intent=f"{active.id}-{_key(active, 'deploy')}",
+        intent=_intent(active),
         serve=str(folder / "scripts" / "serve.py"),
         models=str(active.root / "models"),
-        example_request=stored[0],
+        example_request=(await active.in_thread(read_json, proof))["rows"][0],
+        proof=str(proof),
         python=active.settings.python,
         keep_previous=plan.keep_previous,
     )
-    return dict(await supervisor.deploy(request))
+    return await supervisor.deploy(request)
 
 
-async def _verify(active: ActiveRun, deployment: dict[str, Any]) -> list[Check]:
-    kept = read_json(active.root / "tests" / "validation_rows.json")
-    stored, url = list(zip(kept["rows"], kept["predictions"], strict=True))[:64], deployment["url"]
-    found = await predict(url, [row for row, _ in stored])
-    wrong = sum(not same(one, prediction) for one, (_, prediction) in zip(found, stored, strict=True))
-    free = measurement(active, facts(active.root)["memory_free_mb"], "MB", job="deploy")
-    differing = measurement(active, wrong, "rows", job="deploy")
+async def _verify(active: ActiveRun, view: dict[str, Any], supervisor: SupervisorClient) -> list[Check]:
+    """What can be said of the served version; trouble on the way is a check that failed."""
+    try:
+        free = measurement(active, (await active.in_thread(facts, active.root))["memory_free_mb"], "MB", job="deploy")
+        checks = [number("free_memory", free, ">=", FEWEST_MB, why="MB left on this machine")]
+        health, metrics = await answers(view["url"], "/health"), await answers(view["url"], "/metrics")
+        if (await _served(supervisor, view["name"])).get("intent") != _intent(active):
+            return checks  # the address is another run's by now, and what it says is not of this version
+    except BROKEN as error:
+        return [fact("verified", False, why=f"{type(error).__name__}: {error}")]
+    why = f"{view['proven_rows']} stored rows, asked before it took any traffic"
     return [
-        number(
-            "answers_differing", differing, "<=", 0.0, why=f"endpoint against stored predictions, {len(stored)} rows"
-        ),
-        fact("health_answers", await answers(url, "/health"), why="GET /health"),
-        fact("metrics_answer", await answers(url, "/metrics"), why="GET /metrics"),
-        number("free_memory", free, ">=", FEWEST_MB, why="MB left on this machine"),
+        number("answers_differing", measurement(active, 0, "rows", job="deploy"), "<=", 0.0, why=why),
+        fact("health_answers", health, why="GET /health"),
+        fact("metrics_answer", metrics, why="GET /metrics"),
+        *checks,
     ]
 
 
-async def _go_back(supervisor: SupervisorClient, name: str) -> None:
+async def _served(supervisor: SupervisorClient, name: str) -> dict[str, Any]:
+    """What the name serves now; empty when there is no such name any more."""
     try:
-        await supervisor.rollback(name)
-    except DeployError:
-        await supervisor.undeploy(name)
+        return await supervisor.get(name)
+    except DeployError as error:
+        if error.code != "deploy.not_found":
+            raise
+        return {}
 
 
-async def _complete(active: ActiveRun, deployment: dict[str, Any] | None) -> None:
-    value = {
-        "status": "complete",
-        "deployed": deployment is not None,
-        "at": now(),
-        "url": deployment["url"] if deployment else None,
-    }
+async def _take_out(supervisor: SupervisorClient, name: str, intent: str) -> list[Check]:
+    """Have the version before serve again, or nothing when there was none; a check that failed when neither works."""
+    try:
+        try:
+            await supervisor.rollback(name, of=intent)
+        except DeployError as error:
+            if error.code != "deploy.no_previous":
+                raise
+            await supervisor.undeploy(name, of=intent)
+    except DeployError as error:
+        if error.code != "deploy.not_found":
+            return [fact("taken_out", False, why=f"{name!r} may still serve this version: {error.message}")]
+    return []
+
+
+def _superseded(plan: DeploymentPlan, view: dict[str, Any]) -> str:
+    if not view:
+        return f"{plan.name!r} was undeployed before this run was done with it"
+    return f"{plan.name!r} serves version {view['version']} of run {view['run_id']} by now"
+
+
+async def _undeployed(active: ActiveRun, attempt: int, checks: list[Check], reason: str | None) -> tuple[int, str]:
+    """The end of a run whose model is published and not served, with the reason on record."""
+    await leave(active, ROW, attempt, checks)
+    await _complete(active, None, reason)
+    return attempt, "finished"
+
+
+async def _complete(active: ActiveRun, url: str | None, reason: str | None) -> None:
+    value = {"status": "complete", "deployed": url is not None, "at": now(), "url": url, "reason": reason}
     await active.put("workflow-complete", value, by=ROLE)
 
 
-__all__ = ["GateRejected", "again", "run"]
+__all__ = ["again", "run"]

@@ -6,7 +6,6 @@ It only orders the phases; what they do is in their modules, and everything they
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable
 from typing import Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig
@@ -19,8 +18,6 @@ from langgraph.types import Command, interrupt
 from phases import PHASES, Phase
 from phases.active_run import ActiveRun, WaitsForPerson
 from phases.progress import enter
-
-Node = Callable[["State"], Awaitable["State"]]
 
 
 class State(TypedDict):
@@ -36,8 +33,8 @@ def build(active: ActiveRun, saver: BaseCheckpointSaver[Any]) -> CompiledStateGr
     rows = {row.name: row for row in PHASES}
     graph = StateGraph(State)
     for name in ("setup", "configure", "train", "validate", "deploy"):
-        graph.add_node(name, _node(active, rows[name], "run"))  # type: ignore[call-overload]
-    graph.add_node("candidate", _node(active, rows["validate"], "candidate"))  # type: ignore[call-overload]
+        graph.add_node(name, _node(active, rows[name], "run"))
+    graph.add_node("candidate", _node(active, rows["validate"], "candidate"))
     graph.add_edge(START, "setup")
     graph.add_edge("setup", "configure")
     graph.add_edge("configure", "train")
@@ -48,7 +45,7 @@ def build(active: ActiveRun, saver: BaseCheckpointSaver[Any]) -> CompiledStateGr
     return graph.compile(checkpointer=saver)
 
 
-def _node(active: ActiveRun, row: Phase, function: str) -> Node:
+def _node(active: ActiveRun, row: Phase, function: str) -> Any:
     async def node(state: State) -> State:
         step = getattr(importlib.import_module(row.module), function)
         await enter(active, row, state["attempt"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import subprocess
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from memory.measurement import Measurement
 from phases.active_run import ActiveRun
 from phases.clock import now
 from phases.gates import Check, fact
+from phases.report import TASKS, baselines, gate_rows, library_versions, override_of
 from phases.workspace import link, read_json, sha256, write_text
 from templates import render
 from templates.deploy_sh.context import DeployShContext
@@ -22,7 +22,6 @@ from templates.dockerfile.context import DockerfileContext
 from templates.dockerignore.context import DockerignoreContext
 from templates.metadata.context import MetadataContext
 from templates.model_card.context import ModelCardContext
-from templates.report.context import Baseline
 from templates.requirements.context import RequirementsContext
 from templates.validation_py.context import ValidationPyContext
 
@@ -34,12 +33,14 @@ VERSIONS = ("torch", "onnx", "onnxruntime", "numpy", "scikit-learn")
 async def publish(active: ActiveRun, attempt: int, plan: DeploymentPlan) -> dict[str, Any]:
     """Write everything of the published workspace; returns name, version, path and hash of the model."""
     results = await active.in_thread(read_json, active.root / "reports" / "results.json")
-    files = await active.in_thread(_publish, active, attempt, plan, results)
+    failed = tuple(check for check in await gate_rows(active) if check.verdict == "failed")
+    known = {**results, "rejected": failed, "override": await override_of(active) if failed else None}
+    files = await active.in_thread(_publish, active, attempt, plan, known)
     model = active.root / "models" / "model.onnx"
     return {"name": plan.name, "version": plan.version, "path": str(model), "sha256": files["model.onnx"]}
 
 
-def _publish(active: ActiveRun, attempt: int, plan: DeploymentPlan, results: dict[str, Any]) -> dict[str, str]:
+def _publish(active: ActiveRun, attempt: int, plan: DeploymentPlan, known: dict[str, Any]) -> dict[str, str]:
     root, folder = active.root, f"attempts/{attempt}"
     for name in MODEL_FILES:
         link(root, f"models/{name}", f"{folder}/models/{name}")
@@ -49,7 +50,7 @@ def _publish(active: ActiveRun, attempt: int, plan: DeploymentPlan, results: dic
     link(root, "scripts/rows", f"{folder}/scripts/rows")
     files = {name: sha256(root / "models" / name) for name in MODEL_FILES}
     dataset = read_json(root / folder / "configs" / "dataset.json")
-    _write_model_pages(active, attempt, plan, {"dataset": dataset, "files": files, **results})
+    _write_model_pages(active, attempt, plan, {**known, "dataset": dataset, "files": files})
     _write_deployment(root, folder, plan, files)
     return files
 
@@ -62,11 +63,16 @@ def _write_model_pages(active: ActiveRun, attempt: int, plan: DeploymentPlan, kn
         "name": plan.name, "version": plan.version, "run": active.id, "created": now(), "task": dataset["task"],
         "target": dataset["target"], "positive": dataset.get("positive"), "metrics": metrics,
     }  # fmt: skip
-    lineage = {"dataset_sha256": dataset["sha256"], "code_version": active.request.code_version, "attempt": attempt,
-               "recipe_of": active.request.from_run}  # fmt: skip
+    lineage = {
+        "dataset_sha256": dataset["sha256"], "code_version": active.request.code_version, "attempt": attempt,
+        "recipe_of": active.request.from_run,
+        "rejected": [check.model_dump(mode="json") for check in known["rejected"]],
+        "override": known["override"] and known["override"].model_dump(mode="json"),
+    }  # fmt: skip
+    versions, when = library_versions(read_json(root / "attempts" / str(attempt) / "training-result.json"), VERSIONS)
     page = MetadataContext(
         **shared, labels=dataset.get("labels"), fields=tuple(preprocessing["fields"]), example=preprocessing["example"],
-        files=known["files"], lineage=lineage, versions={name: metadata.version(name) for name in VERSIONS},
+        files=known["files"], lineage=lineage, versions=versions, versions_at=when,
     )  # fmt: skip
     write_text(root / "models" / "model-metadata.json", render("metadata", page))
     write_text(root / "models" / "MODEL_CARD.md", render("model_card", _card(active, attempt, shared, known)))
@@ -77,17 +83,14 @@ def _card(active: ActiveRun, attempt: int, shared: dict[str, Any], known: dict[s
     architecture = read_json(active.root / "attempts" / str(attempt) / "configs" / "architecture.json")
     splits = read_json(active.root / "data" / "splits.json")
     line = f"{architecture['depth']} layers of {architecture['width']}, {architecture['members']} members, ONNX"
-    baselines = [
-        Baseline(name=name, metrics={key: Measurement.model_validate(value) for key, value in found.items()},
-                 difference=Measurement.model_validate(test["versus"][name]["difference"]))
-        for name, found in test["baselines"].items()
-    ]  # fmt: skip
     return ModelCardContext(
-        **shared, goal=active.request.goal, labels=tuple(dataset.get("labels") or ()), primary=test["metric"],
-        baselines=tuple(baselines), rows={name: len(splits[name]) for name in ("train", "validation", "test")},
+        **{**shared, "task": TASKS.get(dataset["task"], dataset["task"])}, goal=active.request.goal,
+        labels=tuple(dataset.get("labels") or ()), primary=test["metric"],
+        baselines=tuple(baselines(test)), rows={name: len(splits[name]) for name in ("train", "validation", "test")},
         split=dataset["split"]["method"], dataset_sha256=dataset["sha256"], source=Path(active.request.data).name,
         features=tuple((one["name"], one["kind"]) for one in dataset["features"]),
         dropped=tuple((one["name"], one["reason"]) for one in dataset["dropped"]), architecture=line,
+        rejected=known["rejected"], override=known["override"],
         limits=("Rows unlike the training rows: the model does not know that it does not know them.",
                 "Use on people: nobody has examined this model for fairness."),
     )  # fmt: skip

@@ -1,13 +1,16 @@
 """The run's report: what memory and the result files hold, put into the report's types and rendered twice.
 
-It computes no figure. A metric without provenance is refused by the context's types.
+It computes no figure. A metric without provenance is refused by the context's types. It may be written again at any
+time: it tells the gates reached by then, and the verdict is the last one only when the run's state is final.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from memory.measurement import Measurement
 from phases import PHASES
@@ -18,6 +21,8 @@ from phases.workspace import read_json, write_text
 from templates import render
 from templates.report import context as report
 
+TASKS = {"binary": "binary classification", "multiclass": "multi-class classification"}
+When = Literal["training", "writing"]
 LIBRARIES = ("torch", "numpy", "polars", "scikit-learn", "onnx", "onnxruntime", "fastapi", "langgraph", "redis")
 
 
@@ -41,7 +46,8 @@ async def _context(active: ActiveRun, attempt: int, results: dict[str, Any]) -> 
     test, evaluate = results["test"], results["evaluate"]
     dataset, state = await active.get("dataset"), await active.get("state")
     model, decisions = await active.get("model-view") or {}, await active.get("decisions") or []
-    checks = await _checks(active)
+    attempts = await active.get("attempts") or []
+    checks = await gate_rows(active)
     bad = [check for check in checks if check.verdict == "failed"]
     return report.ReportContext(
         name=model.get("name") or dataset["name"],
@@ -49,33 +55,50 @@ async def _context(active: ActiveRun, attempt: int, results: dict[str, Any]) -> 
         run=active.id,
         created=now(),
         goal=active.request.goal,
-        task=dataset["task"],
+        task=TASKS.get(dataset["task"], dataset["task"]),
         target=dataset["target"],
         positive=dataset.get("positive"),
         primary=test["metric"],
         higher_is_better=test["higher_is_better"],
+        state=state["state"],
+        attempt=attempt,
         verdict="rejected" if bad else "passed",
-        reason="; ".join(check.name for check in bad),
+        override=await override_of(active) if bad else None,
         checks=tuple(checks),
-        metrics=_measured(test["metrics"]),
-        train_metrics=_measured(test.get("train_metrics") or evaluate.get("train_metrics") or {}),
-        gap=_one(test.get("gap")),
+        **_scores(test, evaluate),
         serving=_measured(_serving(results["benchmark"])),
-        baselines=tuple(_baselines(test)),
-        importance=tuple(
-            report.Importance(column=row["column"], drop=_one(row["drop"])) for row in _important(evaluate)
-        ),
-        robustness=tuple(_robustness(test)),
-        per_class=tuple(report.ClassRow.model_validate(row) for row in test.get("per_class") or ()),
         plots=tuple(await active.in_thread(_plots, active.root)),
-        recommendations=tuple(_recommendations(test, decisions)),
+        recommendations=tuple(_recommendations(test, decisions, attempt if bad else None)),
         decisions=tuple(_decision(row) for row in decisions),
-        attempts=tuple(_attempts(await active.get("attempts") or [], attempt, decisions)),
-        data=tuple(_data(active, dataset)),
-        notes=tuple(_notes(active.root)),
-        environment=tuple(_environment(await active.get("environment") or {}, state)),
+        attempts=tuple(_attempts(attempts, attempt, decisions)),
+        data=tuple(await active.in_thread(_data, active, dataset)),
+        notes=tuple(await active.in_thread(_notes, active.root)),
+        environment=tuple(_environment(await active.get("environment") or {}, state, _trained(active.root, attempt))),
         test_reads=test["test_reads"],
     )
+
+
+def _scores(test: dict[str, Any], evaluate: dict[str, Any]) -> dict[str, Any]:
+    """The fields that come from the two SCORES documents; each gap says in its provenance on which split it stands."""
+    gaps = (evaluate.get("gap"), test.get("gap"))
+    return {
+        "metrics": _measured(test["metrics"]),
+        "train_metrics": _measured(test.get("train_metrics") or evaluate.get("train_metrics") or {}),
+        "gaps": tuple(Measurement.model_validate(gap) for gap in gaps if gap is not None),
+        "gap_metric": test.get("gap_metric"),
+        "baselines": tuple(baselines(test)),
+        "importance": tuple(
+            report.Importance(column=row["column"], drop=_one(row["drop"])) for row in _important(evaluate)
+        ),
+        "robustness": tuple(_robustness(test)),
+        "per_class": tuple(report.ClassRow.model_validate(row) for row in test.get("per_class") or ()),
+    }
+
+
+async def override_of(active: ActiveRun) -> report.Override | None:
+    """A person's recorded word that the rejected model is to be served, or None."""
+    found = await active.get("override")
+    return None if found is None else report.Override(why=found["why"], by=found["by"], at=found["at"])
 
 
 def _one(found: Any) -> Any:
@@ -95,7 +118,8 @@ def _serving(benchmark: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-async def _checks(active: ActiveRun) -> list[report.Check]:
+async def gate_rows(active: ActiveRun) -> list[report.Check]:
+    """Every check of the gates that this run has reached, in the order of the phases."""
     found = []
     for row in PHASES:
         complete = await active.get(row.complete_key)
@@ -118,10 +142,12 @@ def _check(phase: str, check: dict[str, Any]) -> report.Check:
         threshold=shown(threshold) if isinstance(threshold, bool) else threshold,
         passed=check["passed"],
         blocking=check["blocking"],
+        why=check.get("why") or "",
     )
 
 
-def _baselines(test: dict[str, Any]) -> list[report.Baseline]:
+def baselines(test: dict[str, Any]) -> list[report.Baseline]:
+    """The simpler models on the test rows; one without a difference where the run's metric is undefined on them."""
     versus = test.get("versus") or {}
     return [
         report.Baseline(
@@ -155,18 +181,26 @@ def _plots(root: Path) -> list[report.Plot]:
     return found
 
 
-def _recommendations(test: dict[str, Any], decisions: list[dict[str, Any]]) -> list[str]:
-    told = []
-    for record in decisions:
-        told += [str(note) for note in record["value"].get("notes") or ()]
-        if record["type"] == "Diagnosis":
-            told.append(f"{record['key']}: {record['reason']}")
+def _recommendations(test: dict[str, Any], decisions: list[dict[str, Any]], rejected: int | None) -> list[str]:
+    """What to do next; for a rejected run the diagnoses first, that of the attempt it is about before the others."""
+    diagnoses = [record for record in decisions if record["type"] == "Diagnosis"]
+    diagnoses.sort(key=lambda record: record["key"] != f"diagnosis-{rejected}")
+    told = [f"{_attempt_of(record['key'])}: {record['reason']}" for record in diagnoses]
+    notes = [str(note) for record in decisions for note in record["value"].get("notes") or ()]
+    better = []
     for name, versus in (test.get("versus") or {}).items():
-        interval = versus["difference"].get("interval")
+        interval = versus["difference"].get("interval") if versus else None
         if interval and interval[1] < 0:
             title = report.BASELINES.get(name, name)
-            told.insert(0, f"On these rows {title} is better than the network: consider serving that instead.")
-    return told[:20]
+            better.append(f"On these rows {title} is better than the network: consider serving that instead.")
+    ordered = [*better, *notes, *told] if rejected is None else [*told, *better, *notes]
+    return list(dict.fromkeys(ordered))[:20]
+
+
+def _attempt_of(key: str) -> str:
+    """`diagnosis-2` as people say it."""
+    number = key.removeprefix("diagnosis-")
+    return f"Attempt {number}" if number.isdigit() else key
 
 
 def _decision(record: dict[str, Any]) -> report.DecisionRow:
@@ -191,7 +225,7 @@ def _attempts(attempts: list[dict[str, Any]], chosen: int, decisions: list[dict[
                 number=one["attempt"],
                 chosen=one["attempt"] == chosen,
                 summary=summary,
-                metric=_one(one["score"]),
+                metric=_one(one.get("score")),
                 diagnosis=diagnoses.get(f"diagnosis-{one['attempt']}"),
             )
         )
@@ -207,7 +241,9 @@ def _data(active: ActiveRun, dataset: dict[str, Any]) -> list[tuple[str, str]]:
         facts.append(
             (f"{source['role']} file", told + ("; it has changed since: the run used the snapshot" if changed else ""))
         )
-    facts.append(("split", f"{dataset['split']['method']}, {dataset['split']['fractions']}"))
+    splits = read_json(active.root / "data" / "splits.json")
+    rows = ", ".join(f"{len(splits[name])} {name}" for name in ("train", "validation", "test"))
+    facts.append(("split", f"{dataset['split']['method']}: {rows} rows"))
     facts += [(f"left out: {row['name']}", row["reason"]) for row in dataset.get("dropped") or ()]
     return facts
 
@@ -226,11 +262,26 @@ def _notes(root: Path) -> list[report.Note]:
     return found
 
 
-def _environment(machine: dict[str, Any], state: dict[str, Any]) -> list[tuple[str, str]]:
+def _trained(root: Path, attempt: int) -> dict[str, Any]:
+    """The attempt's training result."""
+    path = root / "attempts" / str(attempt) / "training-result.json"
+    return dict(read_json(path)) if path.exists() else {}
+
+
+def library_versions(trained: dict[str, Any], names: Sequence[str]) -> tuple[dict[str, str], When]:
+    """Versions of the named libraries and when they were taken: at training where its result has them, else now."""
+    if recorded := trained.get("versions"):
+        return {name: str(value) for name, value in recorded.items()}, "training"
+    found = {}
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found, "writing"
+
+
+def _environment(machine: dict[str, Any], state: dict[str, Any], trained: dict[str, Any]) -> list[tuple[str, str]]:
+    versions, when = library_versions(trained, LIBRARIES)
+    said = "at training" if when == "training" else "at report time"
+    libraries = [(f"{name}, {said}", value) for name, value in versions.items()]
     rows = [(name, str(value)) for name, value in machine.items()]
-    for name in LIBRARIES:
-        try:
-            rows.append((name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            continue
-    return [*rows, ("workspace", str(state["workspace"]))]
+    return [*rows, *libraries, ("workspace", str(state["workspace"]))]

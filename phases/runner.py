@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from agents.reasoners.protocol import Reasoner
 from memory.errors import GateRejected, JobError, NeuroloomError, StaleEpoch
-from memory.store import Memory, Taken, open_memory
+from memory.store import Lease, Memory, Taken, open_memory
 from phases import deploy, fresh_phases
 from phases.active_run import ActiveRun, RunCancelled, WaitsForPerson
 from phases.clock import now
@@ -95,7 +95,10 @@ class Runner:
     async def _drive(self, taken: Taken) -> None:
         run = taken.lease.run
         state = await self.memory.get(run, "state")
-        if state is None or state.value["state"] in ENDED | {"waiting"}:
+        if state is None or state.value["state"] == "waiting":
+            return
+        if state.value["state"] in ENDED:
+            await _tell_end(self.memory, taken.lease, state.value)
             return
         try:
             envelope = await self.memory.get(run, "request")
@@ -231,8 +234,14 @@ async def _end(active: ActiveRun, verdict: str, error: NeuroloomError | None) ->
     if artifacts is not None:
         with suppress(FileNotFoundError):
             await write_report(active, int(artifacts["attempt"]))
-    await active.emit("state", f"{verdict}:{active.lease.epoch}", state=verdict, error=told)
-    await active.state(state=verdict, error=told, phases=phases, reason=None, question=None)
+    ended = await active.state(state=verdict, error=told, phases=phases, reason=None, question=None)
+    await _tell_end(active.memory, active.lease, ended)
+
+
+async def _tell_end(memory: Memory, lease: Lease, state: dict[str, Any]) -> None:
+    """The event of the run's end, once per end (a runner killed before it is followed by one that tells it)."""
+    event = {"type": "state", "at": now(), "state": state["state"], "error": state["error"]}
+    await memory.emit(lease.run, event, event_id=f"end:{state['updated_at']}", lease=lease)
 
 
 async def main(settings: RunnerSettings, reasoner: Reasoner) -> bool:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from agents.decisions import ClusterPlan
-from gpu_jobs.dispatch import Jobs
+from gpu_jobs.dispatch import HostSettings, Jobs
 from memory.errors import BackendError
 from phases.active_run import ActiveRun
 from phases.backends import backend, label
@@ -35,7 +35,8 @@ async def ensure_open(active: ActiveRun) -> float:
                 raise
             await asyncio.sleep(wait)
             wait *= 2
-    active.jobs = Jobs(sandbox)
+    tasks = active.settings.tasks
+    active.jobs = Jobs(sandbox, HostSettings(tasks=str(tasks) if tasks else None))
     active.limits = (await active.known("cluster", ClusterPlan)).limits
     if await active.get("cluster-id") is None:
         await active.put("cluster-id", f"local-{active.id}", by="neural-orchestrator")

@@ -42,3 +42,4 @@ class RunnerSettings(BaseModel):
     )
     job_hours: float = Field(default=24.0, gt=0, description="deadline of one job in hours")
     python: str = sys.executable
+    tasks: Path | None = Field(default=None, description="folder with further task kinds, for benchmarks and tests")

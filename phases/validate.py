@@ -73,7 +73,7 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     )
     test = {**await active.job("test", args), "test_reads": reads}
     rows = [example["row"] for example in test["examples"]]
-    bench_args = {"attempt_folder": f"attempts/{attempt}", "example_rows": rows, "seconds": 1.0}
+    bench_args = {"attempt_folder": f"attempts/{attempt}", "example_rows": rows, "seconds": 0.5}
     benchmark = await active.job("benchmark", bench_args)
     evaluate = await active.job("evaluate", _job_args(attempt, configs, "validation"), name=f"evaluate-{attempt}")
     results = {"test": test, "evaluate": evaluate, "benchmark": benchmark}

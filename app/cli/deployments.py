@@ -112,6 +112,8 @@ def undeploy(door: Door, name: str) -> int:
 
 
 def _told(door: Door, found: DeploymentView) -> None:
+    from app.cli.figures import clean_lines
+
     words = f"{found.name} {found.version or ''} {found.status}: {found.url}".replace("  ", " ")
-    request = f"\n\n{found.curl}" if found.curl else ""
+    request = f"\n\n{clean_lines(found.curl)}" if found.curl else ""
     door.say({"deployment": found.model_dump(mode="json")}, words + request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -65,19 +64,29 @@ class Door:
 
         return asyncio.run(whole())
 
-    def say(self, document: Any, words: str | Callable[[], str] = "") -> None:
-        """Print the document with `--json`, else the words."""
+    def say(self, document: Any, words: str | Callable[[], str] = "", *, styled: bool = False) -> None:
+        """Print the document with `--json`, else the words, without control characters of the data.
+
+        Args:
+            document: What `--json` prints.
+            words: What people read.
+            styled: Whether the words have colours; what they quote was cleaned then.
+        """
+        from app.cli.figures import clean_lines, json_text
+
         if self.json:
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+            click.echo(json_text(document))
         else:
             text = words() if callable(words) else words
             if text:
-                click.echo(text)
+                click.echo(text if styled else clean_lines(text))
 
     def note(self, text: str) -> None:
         """Say something beside the result; never on standard output."""
+        from app.cli.figures import clean_lines
+
         if not self.json:
-            click.echo(text, err=True)
+            click.echo(clean_lines(text), err=True)
 
 
 def command_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -33,7 +33,9 @@ def report(error: BaseException, args: Sequence[str]) -> int:
         return error.exit_code
     told, code = _translate(error)
     if _debug(args):
-        traceback.print_exception(error, file=sys.stderr)
+        from app.cli.figures import clean_lines
+
+        sys.stderr.write(clean_lines("".join(traceback.format_exception(error))))
     if "--json" in args:
         document = error.document if isinstance(error, ShownFailure) else {}
         click.echo(json.dumps({**empty_document(), "status": STATUS[code], **document, "error": told}, indent=2))
@@ -44,9 +46,11 @@ def report(error: BaseException, args: Sequence[str]) -> int:
 
 def in_words(error: dict[str, Any]) -> str:
     """An error's message, and its fix as a hint."""
-    lines = [click.style("error", fg="red", bold=True) + f": {error['message']}"]
+    from app.cli.figures import clean_lines
+
+    lines = [click.style("error", fg="red", bold=True) + f": {clean_lines(error['message'])}"]
     if error.get("fix"):
-        lines.append(click.style("hint", fg="cyan", bold=True) + f": {error['fix']}")
+        lines.append(click.style("hint", fg="cyan", bold=True) + f": {clean_lines(error['fix'])}")
     return "\n".join(lines)
 
 

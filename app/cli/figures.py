@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,25 @@ def sparkline(values: list[float], width: int = 40) -> str:
 
 def clean(text: str) -> str:
     """Text from data or logs without control characters, so that it cannot steer the terminal."""
-    return "".join(char if unicodedata.category(char) not in {"Cc", "Cf"} else "�" for char in text)
+    return "".join("�" if _steers(char) else char for char in text)
+
+
+def clean_lines(text: str) -> str:
+    """The same for text of several lines; tabs stay."""
+    return "".join("�" if _steers(char) and char not in "\n\t" else char for char in text)
+
+
+def json_text(document: Any) -> str:
+    """A document as indented JSON in which nothing can steer the terminal; read back, it is the document itself."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(json.dumps(char)[1:-1] if _steers(char) and char != "\n" else char for char in text)
+
+
+def _steers(char: str) -> bool:
+    """Controls, invisible format characters such as those that turn the direction, and halves of characters."""
+    return (char >= "\x7f" and unicodedata.category(char) in {"Cc", "Cf", "Cs"}) or char < " "
 
 
 def one_line(text: Any, width: int = 0) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.cli.door import Door
+from app.cli.figures import clean
 
 if TYPE_CHECKING:
     from app.services import RunsService
@@ -187,7 +188,7 @@ class Follower:
 
 async def read_line(prompt: str) -> str | None:
     """One line typed by the person, or None at the end of input. Ctrl-C stays a signal; nothing is left blocked."""
-    sys.stderr.write(prompt)
+    sys.stderr.write(clean(prompt))
     sys.stderr.flush()
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()

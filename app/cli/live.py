@@ -77,7 +77,10 @@ class LiveView:
         now = time.time()
         for name, stage in self.progress.stages.items():
             table.add_row(
-                self._mark(stage), name, Text(span(stage.elapsed(now)), style="dim"), self._detail(name, stage)
+                self._mark(stage),
+                Text(one_line(name)),
+                Text(span(stage.elapsed(now)), style="dim"),
+                self._detail(name, stage),
             )
         return table
 
@@ -94,7 +97,7 @@ class LiveView:
                 of = f"/{self.progress.epochs}" if self.progress.epochs else ""
                 words.append(f"epoch {self.progress.epoch}{of}")
             elif stage.doing:
-                words.append(stage.doing)
+                words.append(one_line(stage.doing))
             if self.progress.seconds_left is not None:
                 words.append(f"{span(self.progress.seconds_left)} left")
         return Text(" · ".join(words), style="cyan")
@@ -105,7 +108,7 @@ class LiveView:
         for label, curve in (
             ("train loss", progress.train_loss),
             ("validation loss", progress.validation_loss),
-            (progress.metric_name or "metric", progress.metric),
+            (one_line(progress.metric_name or "metric"), progress.metric),
         ):
             if curve:
                 table.add_row(Text(f"  {label}", style="dim"), Text(sparkline(curve), style="cyan"), number(curve[-1]))
@@ -116,5 +119,5 @@ class LiveView:
         table.add_column(no_wrap=True)
         table.add_column(overflow="ellipsis", no_wrap=True)
         for agent, name, reason in self.progress.decisions[-DECISIONS_SHOWN:]:
-            table.add_row(Text(f"  {agent}", style="magenta"), Text(f"{name}: {one_line(reason)}"))
+            table.add_row(Text(f"  {one_line(agent)}", style="magenta"), Text(one_line(f"{name}: {reason}")))
         return table

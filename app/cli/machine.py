@@ -53,18 +53,22 @@ def doctor(door: Door) -> int:
 
     found = examine(door.settings())
     healthy = all(finding.ok for finding in found if finding.needed)
-    door.say({"ok": healthy, "checks": [one.as_dict() for one in found]}, lambda: _findings(found, healthy))
+    door.say(
+        {"ok": healthy, "checks": [one.as_dict() for one in found]}, lambda: _findings(found, healthy), styled=True
+    )
     return failures.OK if healthy else failures.FAILED
 
 
 def _findings(found: list[Finding], healthy: bool) -> str:
+    from app.cli.figures import clean_lines
+
     width = max(len(one.name) for one in found)
     lines = []
     for one in found:
         mark, colour = ("✓", "green") if one.ok else ("✗", "red") if one.needed else ("–", "yellow")
-        lines.append(f"{click.style(mark, fg=colour)} {one.name.ljust(width)}  {one.found}")
+        lines.append(f"{click.style(mark, fg=colour)} {one.name.ljust(width)}  {clean_lines(one.found)}")
         if one.fix:
-            lines.append(f"  {' ' * width}  → {one.fix}")
+            lines.append(f"  {' ' * width}  → {clean_lines(one.fix)}")
     return "\n".join([*lines, "", "ready" if healthy else "something that runs need does not work: see ✗ above"])
 
 

@@ -41,8 +41,10 @@ def get(door: Door, key: str, run: str, envelope: bool) -> int:
     async def work(services: Services) -> Any:
         return await services.notes.get(run, key.removeprefix("neural/"), envelope)
 
+    from app.cli.figures import json_text
+
     value = door.call(work)
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(json_text(value))
     return failures.OK
 
 

@@ -43,7 +43,8 @@ def predict(door: Door, target: str, file: Path | None, row: str | None, out: Pa
         return await services.models.predict_file(target, source, place)
 
     done = door.call(work)
-    door.say(done, f"{done.get('rows')} rows predicted into {place}")
+    added = ", ".join(map(repr, done.get("columns") or ()))
+    door.say(done, f"{done.get('rows')} rows predicted into {place}" + (f"; columns added: {added}" if added else ""))
     return failures.OK
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from app.cli.figures import number, one_line, span
+from app.cli.figures import clean, number, one_line, span
 from app.cli.progress import Progress
 
 EPOCH_EVERY_SECONDS = 1.0
@@ -87,7 +87,7 @@ class PlainView:
     def _release(self) -> None:
         if self._held is not None:
             line, self._held = self._held, None
-            click.echo(line)
+            click.echo(clean(line))
 
 
 def epoch_line(progress: Progress) -> str:

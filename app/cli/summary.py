@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.metrics import BY_NAME
-from app.cli.figures import clean, figure, measured, number, one_line, span, wanted
+from app.cli.figures import clean, clean_lines, figure, measured, number, one_line, span, wanted
 from phases.views import CheckView, PhaseView, RunView
 
 BASELINES = {"majority": "majority class", "mean": "mean", "linear": "linear model", "trees": "gradient-boosted trees"}
@@ -27,7 +27,9 @@ def summary(run: RunView, *, every_gate: bool = False) -> str:
     """The whole end of a run as text."""
     blocks = [headline(run), gates(run.phases, every_gate=every_gate), beside_baselines(run), columns(run), places(run)]
     if run.error is not None:
-        blocks.append(f"error: {one_line(run.error.message)}" + (f"\nhint: {run.error.fix}" if run.error.fix else ""))
+        blocks.append(
+            f"error: {one_line(run.error.message)}" + (f"\nhint: {one_line(run.error.fix)}" if run.error.fix else "")
+        )
     blocks.append(next_steps(run))
     return "\n\n".join(block for block in blocks if block)
 
@@ -100,7 +102,7 @@ def places(run: RunView) -> str:
     if run.deployment is not None and run.deployment.url:
         lines.append(f"serving: {run.deployment.url}  (deployment {run.deployment.name})")
         if run.deployment.curl:
-            lines += ["", run.deployment.curl]
+            lines += ["", clean_lines(run.deployment.curl)]
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .errors import DataError
+from .errors import DataError, named
 from .rows.categories import level_text
 
 
@@ -73,9 +73,9 @@ def class_indices(labels: list[str | None], known: list[str], target: str) -> ND
     strange = sorted({str(labels[i]) for i in np.flatnonzero(indices == -2)})
     if strange:
         raise DataError(
-            f"the target {target!r} has classes that are not among its labels: {', '.join(strange[:5])}",
+            f"the target {named([target])} has classes that are not among its labels: {named(strange[:5])}",
             "input.unknown_class",
             field=target,
-            fix=f"the labels are {', '.join(known[:10])}",
+            fix=f"the labels are {named(known[:10])}; every class needs rows in the data, not only in a test file",
         )
     return indices

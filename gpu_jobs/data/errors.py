@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from .rows.errors import LONGEST_NAME, short
+
 
 class DataError(Exception):
     """Data or a request about data that cannot be used.
@@ -29,9 +31,14 @@ class DataError(Exception):
 
 
 def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
-    """The choices most like `name`, best first, ignoring case."""
+    """The choices most like `name`, best first, ignoring case and what follows the first 80 characters."""
     by_lower: dict[str, str] = {}
     for choice in choices:
-        by_lower.setdefault(choice.lower(), choice)
-    found = get_close_matches(name.lower(), list(by_lower), n=count, cutoff=0.4)
+        by_lower.setdefault(choice[:LONGEST_NAME].lower(), choice)
+    found = get_close_matches(name[:LONGEST_NAME].lower(), list(by_lower), n=count, cutoff=0.4)
     return [by_lower[lower] for lower in found]
+
+
+def named(names: Iterable[str]) -> str:
+    """Names as a message shows them: quoted, so that nothing in them can steer a terminal, and cut."""
+    return ", ".join(repr(short(name)) for name in names)

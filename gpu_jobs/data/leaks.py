@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from .rows.errors import short
+
 _MOST_ROWS = 40_000
 _BINS = 64
 _ENOUGH_ROWS = 500
@@ -48,7 +50,7 @@ def _threshold(classes: int, rows: int) -> float:
 
 def _leak(name: str, score: float, classes: int) -> dict[str, Any]:
     measure = "balanced accuracy above chance, out of fold" if classes else "R², out of fold"
-    why = f"{name!r} alone gives the target almost exactly ({measure} {score:.3f}); known only afterwards?"
+    why = f"{short(name)!r} alone gives the target almost exactly ({measure} {score:.3f}); known only afterwards?"
     return {"column": name, "score": round(score, 4), "measure": measure, "why": why}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from .arrays import class_indices, kind_of, label_text, raw_column, target_labels, times
-from .errors import DataError, nearest
+from .errors import DataError, named, nearest
 from .fit import Training, fit_fields
 from .rows import RowEncoder, load
 from .splits import METHODS, SPLITS, Plan, Split, split
 from .table import raw_values
-from .target import TRANSFORMS, TargetScale
+from .target import TRANSFORMS, TargetScale, refuse_range
 
 _CHUNK = 100_000
 _ROLES = ("data", "validation", "test")
@@ -64,10 +65,10 @@ class Preparation:
             if name not in self.columns:
                 near = nearest(name, self.columns) or list(self.columns)[:5]
                 raise DataError(
-                    f"there is no column {name!r}",
+                    f"there is no column {named([name])}",
                     "input.no_such_column",
                     field=name,
-                    fix=f"nearest names: {', '.join(map(repr, near))}",
+                    fix=f"nearest names: {named(near)}",
                 )
         method, transform = self.dataset["split"]["method"], self.dataset.get("target_transform") or "none"
         if method not in METHODS:
@@ -84,7 +85,9 @@ class Preparation:
         """Class indices (-1 = missing) and labels, or numbers (NaN = missing) and no labels."""
         name = self.dataset["target"]
         if self.regression:
-            return self.frame[name].cast(pl.Float64, strict=False).to_numpy().copy(), []
+            numbers = self.frame[name].cast(pl.Float64, strict=False).to_numpy().copy()
+            refuse_range(numbers, name)
+            return numbers, []
         found = target_labels(self.frame[name], self.columns[name])
         labels = [label_text(label) for label in self.dataset.get("labels") or sorted({f for f in found if f})]
         positive = self.dataset.get("positive")
@@ -119,8 +122,23 @@ class Preparation:
                 "input.too_few_rows",
                 fix="give more rows, or another split",
             )
+        self._refuse_metric(found, target)
         self._note_copies(found)
         return found
+
+    def _refuse_metric(self, found: Split, target: NDArray[Any]) -> None:
+        """Refuse a metric that the rows held back cannot give, before anything is trained."""
+        metric = self.dataset.get("metric")
+        what = {"auc": "class", "r2": "value"}.get(str(metric))
+        for name in SPLITS[1:]:
+            values = np.unique(target[found.rows[name]])
+            if what is not None and len(values) < 2:
+                raise DataError(
+                    f"{metric!r} cannot be computed: the {len(found.rows[name]):,} {name} rows hold one {what} only",
+                    "input.metric_undefined",
+                    field="metric",
+                    fix=f"give more rows, a larger share for {name}, a stratified split, or another metric",
+                )
 
     def _note_copies(self, found: Split) -> None:
         if found.repeated:
@@ -252,13 +270,14 @@ def _open(path: Path, kind: type, shape: tuple[int, int]) -> NDArray[Any]:
     return mapped
 
 
-def _moments(target: NDArray[np.float64]) -> dict[str, float]:
-    """In the target's units, from training rows."""
-    centred = target - target.mean()
+def _moments(target: NDArray[np.float64]) -> dict[str, float | None]:
+    """In the target's units, from training rows; None where a moment is not finite."""
     spread = float(target.std())
-    skew = float((centred**3).mean() / spread**3) if spread > 0 else 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        skew = float((((target - target.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
     ends = {"min": float(target.min()), "max": float(target.max())}
-    return {"raw_mean": float(target.mean()), "raw_std": spread, "skew": skew, **ends}
+    found = {"raw_mean": float(target.mean()), "raw_std": spread, "skew": skew, **ends}
+    return {name: value if isfinite(value) else None for name, value in found.items()}
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -1,4 +1,8 @@
-"""What a task planner needs to know about a snapshot: target, leaks, identifiers, order in time, duplicates."""
+"""What a task planner needs to know about a snapshot: target, leaks, identifiers, order in time, duplicates.
+
+Rows of a test file are not looked at: what is found here steers choices. Where no test file was given, the test rows
+are drawn after the plan that this profile informs, so classes, skew and leaks are found on all rows.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,11 @@ from numpy.typing import NDArray
 
 from .arrays import class_indices, target_labels
 from .candidates import candidates, suggest_task
-from .errors import DataError, nearest
+from .errors import DataError, named, nearest
 from .identifiers import COUNTER, SURE
 from .leaks import find_leaks
+from .rows.errors import short
+from .target import refuse_range
 
 TASKS = ("binary", "multiclass", "regression")
 _HIGH_CARDINALITY = 50
@@ -35,10 +41,10 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
     facts = json.loads((root / "data" / "snapshot.json").read_text())
     columns: dict[str, dict[str, Any]] = {column["name"]: column for column in facts["columns"]}
     _check_names(columns, args)
-    frame = pl.read_parquet(root / "data" / "snapshot.parquet")
+    frame, unread = _without_test_file(pl.read_parquet(root / "data" / "snapshot.parquet"), facts)
     target, leaks, answers = None, [], np.zeros(0)
     if args.get("target"):
-        target, answers = _target(frame, columns[args["target"]], args)
+        target, answers = _target(frame, _as_read(frame, columns[args["target"]]), args)
     usable, counters = _usable(columns, args)
     if target is not None:
         known = np.flatnonzero(np.isfinite(answers) if target["suggested_task"] == "regression" else answers >= 0)
@@ -62,8 +68,36 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         ],
         "text": by_kind["text"],
         "dates": by_kind["date"],
-        "notes": [],
+        "notes": _unread(unread),
     }
+
+
+def _without_test_file(frame: pl.DataFrame, facts: dict[str, Any]) -> tuple[pl.DataFrame, int]:
+    """The rows that are not from a test file, and how many were left out; files follow one another in the snapshot."""
+    parts, at = [], 0
+    for source in facts["source"]:
+        if source["role"] != "test":
+            parts.append(frame[at : at + source["rows"]])
+        at += source["rows"]
+    kept = pl.concat(parts)
+    return kept, frame.height - kept.height
+
+
+def _unread(rows: int) -> list[dict[str, Any]]:
+    message = f"{rows:,} rows of the test file were not looked at"
+    return [{"code": "test_file_unread", "message": message, "column": None, "count": rows}] if rows else []
+
+
+def _as_read(frame: pl.DataFrame, column: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a column on these rows, where the snapshot's speak of more rows."""
+    if column["rows"] == frame.height:
+        return column
+    known = frame[column["name"]].drop_nulls()
+    found = {"rows": frame.height, "missing": frame.height - len(known), "distinct": known.n_unique()}
+    found["top"] = [[label, len(known)] for label in target_labels(known.head(1), column)]
+    if column["type"] in ("number", "boolean"):
+        found |= {"min": known.min(), "max": known.max(), "integer": bool((known == known.floor()).all())}
+    return {**column, **found}
 
 
 def _check_names(columns: dict[str, Any], args: dict[str, Any]) -> None:
@@ -72,15 +106,15 @@ def _check_names(columns: dict[str, Any], args: dict[str, Any]) -> None:
     for key, name in asked:
         if name and name not in columns:
             near = nearest(name, columns)
-            shown = ", ".join(map(repr, near or list(columns)[:8]))
+            shown = named(near or list(columns)[:8])
             raise DataError(
-                f"there is no column {name!r} for {key!r}; {'nearest names' if near else 'columns'}: {shown}",
+                f"there is no column {named([name])} for {key!r}; {'nearest names' if near else 'columns'}: {shown}",
                 "input.no_such_target" if key == "target" else "input.no_such_column",
                 field=key,
                 fix=f"use one of {shown}",
             )
     if args.get("task") and args["task"] not in TASKS:
-        raise DataError(f"task {args['task']!r} is not one of {', '.join(TASKS)}", "input.task", field="task")
+        raise DataError(f"task {named([args['task']])} is not one of {', '.join(TASKS)}", "input.task", field="task")
 
 
 def _names_rows(column: dict[str, Any]) -> bool:
@@ -146,19 +180,20 @@ def _regression(
 ) -> tuple[dict[str, Any], NDArray[Any]]:
     if column["type"] != "number":
         raise DataError(
-            f"the target {column['name']!r} is {column['type']}, not a number: it cannot be a regression",
+            f"the target {named([column['name']])} is {column['type']}, not a number: it cannot be a regression",
             "input.unusable_target",
             field="task",
             fix="use task 'binary' or 'multiclass', or another target",
         )
     values = frame[column["name"]]
+    refuse_range(values.drop_nulls().to_numpy(), column["name"])
     skew = values.skew()
     found["skew"] = float(skew) if skew is not None and np.isfinite(skew) else None
     return found, values.to_numpy()
 
 
 def _refuse_unusable(column: dict[str, Any]) -> None:
-    name, known = column["name"], column["rows"] - column["missing"]
+    name, known = short(column["name"]), column["rows"] - column["missing"]
     if column["missing"] > column["rows"] / 2:
         raise DataError(
             f"the target {name!r} is missing in {column['missing']:,} of {column['rows']:,} rows, more than half",
@@ -185,9 +220,9 @@ def _refuse_unusable(column: dict[str, Any]) -> None:
 
 
 def _refuse_classes(name: str, table: pl.DataFrame, task: str) -> None:
-    single = table.filter(pl.col("n") == 1)["label"].to_list()
+    name, single = short(name), table.filter(pl.col("n") == 1)["label"].to_list()
     if single:
-        shown = ", ".join(map(repr, single[:5])) + (f" and {len(single) - 5} more" if len(single) > 5 else "")
+        shown = named(single[:5]) + (f" and {len(single) - 5} more" if len(single) > 5 else "")
         raise DataError(
             f"the target {name!r} has classes with a single example: {shown}",
             "input.single_class_example",

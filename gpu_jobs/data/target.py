@@ -9,7 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import DataError, named
+
 TRANSFORMS = ("none", "log1p", "asinh")
+LARGEST = 1e30  # well inside float32, in which the exported graph answers
+
+
+def refuse_range(target: NDArray[np.float64], name: str) -> None:
+    """Refuse numbers that training could not hold.
+
+    Raises:
+        DataError: `input.target_range` when a known value is beyond ±1e30.
+    """
+    known = target[np.isfinite(target)]
+    largest = float(np.abs(known).max(initial=0.0))
+    if largest > LARGEST:
+        raise DataError(
+            f"the target {named([name])} reaches {largest:g}; numbers up to {LARGEST:g} can be learned",
+            "input.target_range",
+            field="target",
+            fix="rescale it, such as to a larger unit or to its logarithm",
+        )
 
 
 @dataclass(frozen=True)

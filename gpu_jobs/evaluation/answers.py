@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..data.errors import DataError
+from ..data.errors import DataError, named
 from ..data.rows import RowEncoder, RowError, load
 from ..data.table import load_rows
 from ..export.session import OnnxModel
@@ -57,11 +58,19 @@ class Served:
             raise DataError(error.message, "input.row", field=error.field, fix=error.expected) from error
 
 
-def predict_file(models: Path, source: Path, out: Path) -> int:
-    """Predict every row of a table and write it with its predictions beside; returns the number of rows.
+@dataclass(frozen=True)
+class Written:
+    """A table written with its predictions: how many rows, and the names of the columns added."""
+
+    rows: int
+    columns: tuple[str, ...]
+
+
+def predict_file(models: Path, source: Path, out: Path) -> Written:
+    """Predict every row of a table and write it with its predictions beside.
 
     The columns added are `prediction` and, for classes, `p(<label>)`; for numbers `low` and `high` where the model
-    has an interval.
+    has an interval. No column of the table is replaced: where it has one of that name, `model_` is put before ours.
 
     Raises:
         DataError: the table cannot be read, lacks columns, or `out` has an ending that is not written.
@@ -79,7 +88,7 @@ def predict_file(models: Path, source: Path, out: Path) -> int:
             f"{source.name!r} has none of the model's columns",
             "input.columns_differ",
             field=lost[0],
-            fix=f"give it the columns {', '.join(served.encoder.names[:8])}",
+            fix=f"give it the columns {named(served.encoder.names[:8])}",
         )
     known = [name for name in served.encoder.names if name in frame.columns]
     parts = []
@@ -87,7 +96,8 @@ def predict_file(models: Path, source: Path, out: Path) -> int:
         part = frame.slice(start, CHUNK)
         parts.append(served.columns({name: _cells(part[name]) for name in known}))
     added = _answers(served.encoder, np.concatenate(parts) if parts else np.zeros((0,), np.float32))
-    whole = frame.with_columns(pl.Series(name, values) for name, values in added.items())
+    names = _free_names(list(added), frame.columns)
+    whole = frame.with_columns(pl.Series(name, values) for name, values in zip(names, added.values(), strict=True))
     fresh = out.with_name(f".{out.name}.{os.getpid()}")
     if out.suffix == ".csv":
         whole.write_csv(fresh)
@@ -96,7 +106,17 @@ def predict_file(models: Path, source: Path, out: Path) -> int:
     else:
         whole.write_parquet(fresh)
     fresh.replace(out)
-    return frame.height
+    return Written(frame.height, tuple(names))
+
+
+def _free_names(wanted: Sequence[str], taken: Collection[str]) -> list[str]:
+    """Each name, after as many `model_` as it takes to be none of those taken."""
+    free = []
+    for name in wanted:
+        while name in taken:
+            name = f"model_{name}"
+        free.append(name)
+    return free
 
 
 def _cells(series: Any) -> list[Any]:

@@ -1,14 +1,13 @@
 """A serving champion against its challenger, on test rows that the champion has never seen. It swaps nothing.
 
 The champion predicts raw rows through its own encoder and graph. Rows that it trained or validated on are recognised by
-the hash of their values, so that the two runs may have read different files.
+their values (`seen`), so that the two runs may have read different files.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.rows import RowEncoder, RowError, load
-from ..data.table import raw_values
 from ..export.session import OnnxModel
 from .bootstrap import Bootstrap
 from .candidate import Candidate
@@ -25,8 +23,9 @@ from .errors import EvaluationError
 from .metrics import point
 from .scorecard import Document, Judged, Measure, measured_points, versus
 from .scoring import scores
+from .seen import Table, changed, learnt, row_hashes, seen
 
-Columns = dict[str, list[Any]]
+Columns = Mapping[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -35,74 +34,47 @@ class Champion:
 
     Attributes:
         models: its folder, with model.onnx and preprocessing.json.
-        seen: hashes (`row_hashes`) of the rows that it trained or validated on.
         target: name of its target column.
+        run: its run folder, whose rows it trained or validated on; None when that is gone.
+        exclude: hashes (`row_hashes`) of rows that it has seen, over its features and target.
     """
 
     models: Path
-    seen: frozenset[str]
     target: str
-
-
-def row_hashes(columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> list[str]:
-    """One hash per row over the named columns in the given order; an absent column counts as missing.
-
-    Values are compared as a person reads them: 3, 3.0 and "3" are equal, missing is empty.
-    """
-    count = len(next(iter(columns.values()))) if columns else 0
-    cells = [[_canonical(value) for value in columns.get(name, [None] * count)] for name in sorted(names)]
-    return [hashlib.sha256("\x1f".join(row).encode()).hexdigest()[:32] for row in zip(*cells, strict=True)]
-
-
-def seen_hashes(root: Path, target: str) -> frozenset[str]:
-    """Hashes of the rows that a run trained or validated on, over its features and its target.
-
-    Raises:
-        EvaluationError: `evaluation.champion` when the run's data is gone.
-    """
-    try:
-        names = [field["name"] for field in _json(root / "data" / "preprocessing.json")["fields"]]
-        splits = _json(root / "data" / "splits.json")
-    except OSError as error:
-        raise EvaluationError(
-            f"the champion's run {str(root)!r} no longer has its data: {error}",
-            code="evaluation.champion",
-            fix="pass the hashes of its rows, or answer whether to compare on all rows",
-        ) from error
-    rows = np.asarray([*splits["train"], *splits["validation"]], np.int64)
-    return frozenset(row_hashes(snapshot_columns(root, [*names, target], rows), [*names, target]))
-
-
-def snapshot_columns(root: Path, names: Sequence[str], rows: npt.NDArray[np.int64]) -> Columns:
-    """Raw values of snapshot rows, as they stood in the file; columns that the snapshot lacks are left out."""
-    import polars as pl
-
-    types = {column["name"]: column for column in _json(root / "data" / "snapshot.json")["columns"]}
-    known = [name for name in names if name in types]
-    frame = pl.read_parquet(root / "data" / "snapshot.parquet", columns=known)[rows]
-    return {name: raw_values(frame[name].to_list(), types[name]) for name in known}
+    run: Path | None = None
+    exclude: frozenset[str] = frozenset()
 
 
 def compare(candidate: Candidate, judged: Judged, champion: Champion, measure: Measure, seed: int) -> Document:
-    """Score both on the judged rows that the champion has not seen; metrics are None when no row is left."""
+    """Score both on the judged rows that the champion has not seen; metrics are None when no row is left.
+
+    "schema" says how the tables differ: champion's columns "missing" now, "extra" ones that only the challenger uses,
+    and "changed" ones that are of another type now.
+    """
     preprocessing = _json(champion.models / "preprocessing.json")
     encoder = load(preprocessing)
-    columns = snapshot_columns(candidate.place.root, [*encoder.names, champion.target], judged.sample.rows)
-    hashes = row_hashes(columns, [*encoder.names, champion.target])
-    left = np.array([i for i, digest in enumerate(hashes) if digest not in champion.seen], np.int64)
+    wanted = [*encoder.names, champion.target]
+    table = Table.read(candidate.place.root, wanted, judged.sample.rows)
+    known, differing = _seen(champion, table, wanted)
+    left = np.flatnonzero(~known)
     ours = {field["name"] for field in candidate.preprocessing["fields"]}
     document: Document = {
         "rows": len(left),
-        "excluded": len(hashes) - len(left),
+        "excluded": len(known) - len(left),
         "metric": candidate.problem.metric,
-        "schema": {"added": sorted(ours - {*encoder.names}), "removed": sorted({*encoder.names} - ours)},
+        "schema": {
+            "missing": sorted({*encoder.names} - table.kinds.keys()),
+            "extra": sorted(ours - {*encoder.names}),
+            "changed": differing,
+        },
         "champion": None,
         "challenger": None,
         "versus": None,
+        "difference": None,
     }
     if not len(left):
         return document
-    answers = _answers(champion, encoder, {n: [v[i] for i in left] for n, v in columns.items()})
+    answers = _answers(champion, encoder, {n: [v[i] for i in left.tolist()] for n, v in table.columns.items()})
     part = Judged(
         judged.split,
         judged.sample.part(left),
@@ -114,23 +86,34 @@ def compare(candidate: Candidate, judged: Judged, champion: Champion, measure: M
     return document | _scored(candidate, part, measure, seed)
 
 
+def _seen(champion: Champion, table: Table, wanted: list[str]) -> tuple[npt.NDArray[np.bool_], list[str]]:
+    """For each row of the table whether the champion has seen it, and the columns of another type."""
+    known = np.zeros(table.rows, bool)
+    if champion.exclude and table.columns:
+        known |= [digest in champion.exclude for digest in row_hashes(table.columns, wanted)]
+    if champion.run is None:
+        return known, []
+    old = learnt(champion.run, wanted)
+    return known | seen(table, old), changed(table, old)
+
+
 def _scored(candidate: Candidate, part: Judged, measure: Measure, seed: int) -> Document:
     truth = part.sample.truth
     scored = {name: scores(candidate.problem, truth, given) for name, given in part.predictions.items()}
     drawn = Bootstrap(scored, seed=seed)
     rows = len(truth)
+    found = versus(drawn, ("network", "champion"), candidate.problem.metric, part, measure)
     return {
         "champion": measured_points(point(scored["champion"]), measure, part.split, rows),
         "challenger": measured_points(point(scored["network"]), measure, part.split, rows),
-        "versus": versus(drawn, ("network", "champion"), candidate.problem.metric, part, measure),
+        "versus": found,
+        "difference": found and found["difference"],
     }
 
 
 def _answers(champion: Champion, encoder: RowEncoder, columns: Columns) -> npt.NDArray[np.floating]:
-    count = len(next(iter(columns.values())))
-    given = {name: columns.get(name, [None] * count) for name in encoder.names}
     try:
-        arrays = encoder.encode_columns(given)
+        arrays = encoder.encode_columns({name: columns[name] for name in encoder.names if name in columns})
     except RowError as error:
         raise EvaluationError(
             f"the champion cannot read the new data: {error.message}",
@@ -157,15 +140,6 @@ def _aligned(
         if label in place:
             p[:, column] = answers[:, place[label]]
     return p
-
-
-def _canonical(value: Any) -> str:
-    if value is None:
-        return ""
-    try:
-        return repr(float(value))
-    except (TypeError, ValueError):
-        return str(value)
 
 
 def _json(path: Path) -> Any:

@@ -19,6 +19,7 @@ from .scoring import scores
 REPEATS = 5
 _PREDICTIONS = 100_000  # row predictions that the whole table of importances should cost
 _MOST_ROWS, _FEWEST_ROWS = 4_000, 200
+_STUDENT = {1: 12.7062, 2: 4.3027, 3: 3.1824, 4: 2.7764}  # 97.5 % point of Student's t by degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def permutation_importance(
 ) -> list[Importance]:
     """Importance of every column, largest first, on at most 4000 of the rows (fewer when there are many columns).
 
-    Empty when the metric is undefined on these rows (one class only). The interval comes from the spread between
+    Empty when the metric is undefined on these rows (one class only). The interval is Student's t over the few
     shuffles; sampling of rows is not in it.
     """
     generator = np.random.default_rng(seed)
@@ -63,5 +64,5 @@ def permutation_importance(
 
 def _importance(column: str, drops: Array, rows: int) -> Importance:
     mean = float(drops.mean())
-    spread = 1.96 * float(drops.std(ddof=1)) / len(drops) ** 0.5 if len(drops) > 1 else 0.0
+    spread = _STUDENT[len(drops) - 1] * float(drops.std(ddof=1)) / len(drops) ** 0.5
     return Importance(column, mean, mean - spread, mean + spread, rows)

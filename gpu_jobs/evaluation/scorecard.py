@@ -5,7 +5,7 @@ It reads one split and the training rows; it decides nothing, and knows neither 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -190,20 +190,18 @@ def _tables(candidate: Candidate, judged: Judged, measure: Measure) -> Document:
     labels = list(candidate.problem.labels)
     truth = judged.sample.truth.astype(np.int64)
     guess = judged.predictions["network"].argmax(axis=1)
-    rows = len(truth)
+    here = partial(measure, unit="fraction", split=judged.split, rows=len(truth))
     table = [
-        {
-            "label": label,
-            "rows": int(one["rows"]),
-            **{
-                name: measure(one[name], "fraction", split=judged.split, rows=rows)
-                for name in ("precision", "recall", "f1")
-            },
-        }
+        {"label": label, "rows": int(one["rows"]), **_fractions(one, here)}
         for label, one in zip(labels, per_class(truth, guess, len(labels)), strict=True)
     ]
     matrix = confusion(truth, guess, len(labels)).tolist()
     return {"per_class": table, "confusion": {"labels": labels, "matrix": matrix}}
+
+
+def _fractions(one: Mapping[str, float], here: Callable[[float], Document]) -> Document:
+    """Precision, recall and F1 of a class; None for a class without rows, which says nothing about it."""
+    return {name: here(one[name]) if one["rows"] else None for name in ("precision", "recall", "f1")}
 
 
 def _examples(candidate: Candidate, judged: Judged) -> list[Document]:

@@ -7,6 +7,7 @@ its jobs go on, and the next host adopts them. It decides nothing about jobs.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import select
@@ -21,6 +22,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, NoReturn
+
+
+# While a first job trains, nobody waits for these: imported one at a time when nothing was asked for a while.
+LATER = ("sklearn.linear_model", "sklearn.ensemble", "sklearn.metrics", "matplotlib.figure",
+         "matplotlib.backends.backend_svg")  # fmt: skip
+IDLE_MS = 30
 
 
 class Zygote:
@@ -102,13 +109,25 @@ def _warm() -> None:
     print(f"torch ready after {time.monotonic() - begin:.2f} s", flush=True)  # noqa: T201 - the host's log
 
 
+def _import_later(name: str) -> None:
+    """Import what jobs of the second half of a run need; a failure is met again by the job that needs it."""
+    try:
+        importlib.import_module(name)
+    except Exception:  # outermost frame of the import
+        traceback.print_exc()
+    gc.freeze()
+
+
 def _serve(root: Path, asks: int, answers: int) -> None:
     poller = select.poll()
     poller.register(asks, select.POLLIN)
     jobs: dict[int, tuple[str, int]] = {}
-    buffer = b""
+    buffer, later = b"", list(LATER)
     while True:
-        for ready, _ in poller.poll():
+        found = poller.poll(IDLE_MS if later and jobs else None)
+        if not found:
+            _import_later(later.pop(0))
+        for ready, _ in found:
             if ready in jobs:
                 job_id, pid = jobs.pop(ready)
                 poller.unregister(ready)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 def run(job: Job) -> dict[str, Any]:
     """Predict `rows`, or the table `source` into the file `out`.
 
-    Args: "attempt_folder"; "rows": objects, or "source" and "out": absolute paths that the person named.
+    Args: "attempt_folder"; "rows": objects, or "source" and "out": absolute paths that the person named. The result
+    of a file says under "columns" which columns were added to it.
     """
     import time
 
@@ -20,8 +21,9 @@ def run(job: Job) -> dict[str, Any]:
 
     models, began = job.path(job.args["attempt_folder"]) / "models", time.perf_counter()
     if job.args.get("source"):
-        count = predict_file(models, Path(job.args["source"]), Path(job.args["out"]))
-        return {"rows": count, "out": job.args["out"], "seconds": time.perf_counter() - began}
+        done = predict_file(models, Path(job.args["source"]), Path(job.args["out"]))
+        seconds = time.perf_counter() - began
+        return {"rows": done.rows, "columns": list(done.columns), "out": job.args["out"], "seconds": seconds}
     served = Served(models)
     began = time.perf_counter()
     predictions = served.rows(job.args["rows"])

@@ -48,10 +48,8 @@ def run(job: Job) -> dict[str, Any]:
 
 def _champion(job: Job, given: dict[str, Any], target: str) -> Champion:
     """The champion of the arguments; its folders may lie outside this run's."""
-    from gpu_jobs.evaluation.champion import Champion, seen_hashes
+    from gpu_jobs.evaluation.champion import Champion
 
-    target = given.get("target") or target
-    seen = frozenset(given.get("exclude") or ())
-    if given.get("run"):
-        seen |= seen_hashes(job.root / Path(given["run"]), target)
-    return Champion(job.root / Path(given["models"]), seen, target)
+    run = job.root / Path(given["run"]) if given.get("run") else None
+    exclude = frozenset(given.get("exclude") or ())
+    return Champion(job.root / Path(given["models"]), given.get("target") or target, run, exclude)

@@ -45,6 +45,7 @@ class Deployment:
         self._leaving: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
         self._unsaved = False
+        self._proven = 0
 
     @property
     def live(self) -> bool:
@@ -129,6 +130,7 @@ class Deployment:
         """The supervisor ends and the server lives on, to be adopted by the next one."""
         await self._rest()
         self._close()
+        self.save_again()
 
     def save_again(self) -> None:
         """Write the record if that failed before, as on a full disk; it fails again quietly."""
@@ -208,8 +210,7 @@ class Deployment:
 
     async def _prove(self, port: int, request: DeployRequest) -> None:
         await probe.minimal_load(port, request)
-        rows = await probe.proven_rows(port, request)
-        self.record = self.record.model_copy(update={"proven_rows": rows})
+        self._proven = await probe.proven_rows(port, request)
 
     async def _rehearse(self, request: DeployRequest) -> None:
         with _listening(0) as private:
@@ -295,6 +296,7 @@ class Deployment:
             since=_now(),
             error=None,
             restarts=0,
+            proven_rows=self._proven,
             intents=tuple(dict.fromkeys((*self.record.intents, current.intent)))[-records.INTENTS_KEPT :],
         )
 

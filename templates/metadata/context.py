@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import JsonValue
+
 from memory.measurement import Measurement
 from templates.frozen import Frozen
 
@@ -15,8 +17,10 @@ class MetadataContext(Frozen):
         fields: the schema of a row, as `RowEncoder.fields` gives it.
         metrics: on the test split.
         files: file name to SHA-256, relative to models/.
-        lineage: dataset_sha256, code_version, attempt, parent version and the like.
-        versions: distribution to version at training.
+        lineage: dataset_sha256, code_version, attempt, parent version and the like; `rejected`: the checks that a
+            gate refused the model for, and `override`: why it is served all the same.
+        versions: distribution to version.
+        versions_at: when these were taken: when it was trained, or only when this was written.
     """
 
     name: str
@@ -31,8 +35,9 @@ class MetadataContext(Frozen):
     example: dict[str, Any]
     metrics: dict[str, Measurement]
     files: dict[str, str]
-    lineage: dict[str, str | int | None]
+    lineage: dict[str, JsonValue]
     versions: dict[str, str]
+    versions_at: Literal["training", "writing"]
 
     @property
     def document(self) -> dict[str, Any]:

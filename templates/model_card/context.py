@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memory.measurement import Measurement
 from templates.frozen import Frozen
-from templates.report.context import Baseline
+from templates.report.context import Baseline, Check, Override
 
 
 class ModelCardContext(Frozen):
@@ -15,6 +15,7 @@ class ModelCardContext(Frozen):
         features: (column, kind) pairs the model reads; `dropped`: (column, reason).
         limits: sentences about where it should not be trusted.
         architecture: one line.
+        rejected: the checks that a gate refused the model for; `override`: why it is served all the same.
     """
 
     name: str
@@ -38,4 +39,5 @@ class ModelCardContext(Frozen):
     notes: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     architecture: str
-    rejected: str | None = None
+    rejected: tuple[Check, ...] = ()
+    override: Override | None = None

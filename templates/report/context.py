@@ -85,10 +85,10 @@ class Check(Frozen):
     @property
     def needs(self) -> str:
         """The comparison and its threshold, as text."""
-        comparison = self.comparison.replace(">=", "≥").replace("<=", "≤").replace("is", "")
+        comparison = {">=": "≥", "<=": "≤", "is": ""}.get(self.comparison, self.comparison)
         if self.threshold is None:
             return comparison
-        value = f"{self.threshold:g}" if isinstance(self.threshold, float) else self.threshold
+        value = f"{self.threshold + 0.0:g}" if isinstance(self.threshold, float) else self.threshold
         return f"{comparison} {value}".strip()
 
 

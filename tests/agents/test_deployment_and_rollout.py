@@ -13,8 +13,8 @@ from agents.reasoners.rules import deployment, rollout
 
 
 def plan(name: str | None = None, dataset: str = "churn", **context: Any) -> DeploymentPlan:
-    features = [{"name": "age"}, {"name": "plan"}]
-    return deployment.decide({"request": {"name": name}, "dataset": {"name": dataset, "features": features}, **context})
+    known = {"inputs": ["age", "plan"], "deployments": [], "policy": {"ask_before_deploy": False}}
+    return deployment.decide({"request": {"name": name}, "dataset": {"name": dataset}, **known, **context})
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,8 @@ def test_an_asked_name_wins() -> None:
 
 
 def served(version: str, **more: Any) -> list[dict[str, Any]]:
-    return [{"name": "churn", "version": version, "example_request": {"age": 1, "plan": "a"}, **more}]
+    found = {"name": "churn", "version": version, "previous": None, "example_request": {"age": 1, "plan": "a"}}
+    return [{**found, **more}]
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,26 @@ def test_a_version_is_promoted_only_when_every_blocking_check_was_made_and_held(
     found = rollout.decide({"checks": checks, "previous": "1.0.0"})
     assert (found.promote, found.failed) == (promote, failed)
     assert promote or "1.0.0 goes on serving" in found.reason
+
+
+@pytest.mark.parametrize("absent", ["request", "dataset", "inputs", "deployments", "policy"])
+def test_no_deployment_is_planned_without_what_the_plan_depends_on(absent: str) -> None:
+    context = {
+        "request": {"name": None},
+        "dataset": {"name": "churn"},
+        "inputs": ["age"],
+        "deployments": [],
+        "policy": {"ask_before_deploy": True},
+    }
+    assert deployment.decide(context).needs_approval
+    del context[absent]
+    with pytest.raises(KeyError, match=absent):
+        deployment.decide(context)
+
+
+@pytest.mark.parametrize("absent", ["checks", "previous"])
+def test_nothing_is_promoted_without_what_the_verdict_depends_on(absent: str) -> None:
+    context = {"checks": [check("health", True)], "previous": None}
+    del context[absent]
+    with pytest.raises(KeyError, match=absent):
+        rollout.decide(context)

@@ -232,7 +232,7 @@ class FakeModels:
 
     async def predict_file(self, target: str, source: Path, out: Path) -> dict[str, Any]:
         self.runs.note("predict_file", target, source, out)
-        return {"rows": 3, "out": str(out)}
+        return {"rows": 3, "out": str(out), "columns": ["model_prediction", "p(Adelie)"]}
 
     async def retrain(self, name: str, data: str, *, workspace: str, yes: bool = False, door: str = "cli") -> RunView:
         self.runs.note("retrain", name, data, workspace, yes, door)

@@ -172,7 +172,8 @@ def test_predict_sends_the_row_as_given(call: Call, runs: FakeRuns) -> None:
 
 
 def test_predict_writes_a_file_through_the_service(call: Call, runs: FakeRuns, tmp_path: Path) -> None:
-    assert call("predict", RUN, "penguins.csv", "--out", "out.csv").code == 0
+    told = call("predict", RUN, "penguins.csv", "--out", "out.csv")
+    assert told.code == 0 and told.out.endswith("out.csv; columns added: 'model_prediction', 'p(Adelie)'\n")
     assert ("predict_file", (RUN, tmp_path / "penguins.csv", tmp_path / "out.csv")) in runs.calls
 
 

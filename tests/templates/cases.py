@@ -53,7 +53,8 @@ _HOSTILE_CARD = _CARD.model_copy(
         "labels": (HOSTILE,),
         "features": ((HOSTILE, "text"),),
         "limits": (HOSTILE,),
-        "rejected": f"{HOSTILE} is too low.",
+        "rejected": REJECTED.checks,
+        "override": REJECTED.override,
         "baselines": (),
     }
 )
@@ -69,8 +70,9 @@ _METADATA = MetadataContext(
     example=ROW,
     metrics={"accuracy": measured(0.9565, interval=(0.8986, 0.9899))},
     files={"model.onnx": "cd" * 32},
-    lineage={"dataset_sha256": "ab" * 32, "attempt": 1, "parent": None},
+    lineage={"dataset_sha256": "ab" * 32, "attempt": 1, "parent": None, "rejected": [], "override": None},
     versions={"torch": "2.13.0"},
+    versions_at="training",
 )
 _GUIDE = DeploymentMdContext(
     name="penguins",

@@ -14,6 +14,7 @@ from templates.report.context import (
     Fall,
     Importance,
     Note,
+    Override,
     Plot,
     ReportContext,
 )
@@ -49,6 +50,8 @@ PASSED = ReportContext(
     task="multi-class classification",
     target="species",
     primary="accuracy",
+    state="deployed",
+    attempt=1,
     verdict="passed",
     checks=(
         Check(phase="setup", name="data readable", said="344 rows, 7 columns", passed=True),
@@ -59,6 +62,15 @@ PASSED = ReportContext(
             comparison="<",
             threshold=0.05,
             passed=True,
+        ),
+        Check(
+            phase="validate",
+            name="better_than_majority",
+            measured=measured(0.41),
+            comparison=">",
+            threshold=0.0,
+            passed=True,
+            why="better than always the most frequent class (measured: lower end of the 95 % interval)",
         ),
         Check(
             phase="validate",
@@ -80,7 +92,8 @@ PASSED = ReportContext(
     ),
     metrics=_metrics(),
     train_metrics={"accuracy": measured(0.995, job="test-1", split="train", rows=220)},
-    gap=measured(0.0131, **VALIDATION),
+    gaps=(measured(0.0131, **VALIDATION), measured(0.0385)),
+    gap_metric="accuracy",
     serving={
         "latency_p95_ms": measured(0.43, "ms", **BENCHMARK),
         "throughput_rps": measured(9252.3, "requests/s", **BENCHMARK),
@@ -128,8 +141,10 @@ REJECTED = ReportContext(
     target=HOSTILE,
     positive=HOSTILE,
     primary="accuracy",
+    state="rejected",
+    attempt=1,
     verdict="rejected",
-    reason=f"accuracy of {HOSTILE} is below 0.9",
+    override=Override(why=HOSTILE, by=HOSTILE, at="2026-11-21T10:02:00Z"),
     checks=(
         Check(
             phase="validate",
@@ -138,6 +153,16 @@ REJECTED = ReportContext(
             comparison=">=",
             threshold=0.9,
             passed=False,
+            why=HOSTILE,
+        ),
+        Check(
+            phase="validate",
+            name="candidate_passed",
+            said="no",
+            comparison="is",
+            threshold="yes",
+            passed=False,
+            why="no attempt passed its check on the validation split",
         ),
     ),
     metrics={"accuracy": measured(0.61)},

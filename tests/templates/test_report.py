@@ -80,6 +80,11 @@ def test_the_verdict_says_what_failed() -> None:
     assert 'class="verdict passed"' in HTML and 'class="mark missed"' in HTML
 
 
+def test_a_threshold_of_minus_zero_is_written_as_zero() -> None:
+    check = Check(phase="validate", name="not_worse_than_trees", comparison=">=", threshold=-0.0, passed=True)
+    assert check.needs == "≥ 0"
+
+
 @pytest.mark.parametrize(
     ("interval", "outcome", "sentence"),
     [

@@ -50,7 +50,7 @@ def ask(server: RunningServer) -> Iterator[Ask]:
 
 def _get(server: RunningServer, path: str, method: str = "GET") -> tuple[int, bytes]:
     with Connection(server.port) as connection:
-        return connection.exchange(f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return connection.exchange(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
 
 def _expected(attempt: Path, rows: list[dict[str, Any]]) -> Any:
@@ -131,20 +131,20 @@ def test_an_error_in_a_list_names_the_row(ask: Ask) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": NaN}', b"[" * 5000])
 def test_a_body_that_is_not_json_is_a_400(ask: Ask, body: bytes) -> None:
-    raw = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    raw = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     status, answer = ask(None, raw)
     assert (status, answer["error"]["code"]) == (400, "not_json")
 
 
 def test_a_body_that_is_too_large_is_refused_with_413(server: RunningServer) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n"
     with Connection(server.port) as connection:
         status, body = connection.exchange(head + b" " * 900_000)
     assert (status, json.loads(body)["error"]["code"]) == (413, "too_large")
 
 
 def test_a_body_that_does_not_arrive_is_given_up(server: RunningServer) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
     with Connection(server.port) as connection:
         status, body = connection.exchange(head)
     assert (status, json.loads(body)["error"]["code"]) == (408, "slow_body")
@@ -193,7 +193,7 @@ def test_the_schema_has_the_real_fields_and_a_row_that_works(server: RunningServ
 
 def test_the_page_holds_the_fields_and_lets_only_its_own_script_run(server: RunningServer) -> None:
     with Connection(server.port) as connection:
-        connection.socket.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.socket.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         received = b""
         while whole_answer(received) is None:
             received += connection.socket.recv(1 << 16)
@@ -268,10 +268,13 @@ def test_sigterm_answers_what_is_on_its_way_says_goodbye_and_exits_with_0(attemp
         process = _start(attempt, listener, "--batch-wait-ms", "400")
         port = listener.getsockname()[1]
     with Connection(port) as connection:
-        assert connection.exchange(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
+        assert connection.exchange(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")[0] == 200
         connection.socket.sendall(request(EXAMPLE))
         with Connection(port) as other:
-            while b"inference_queue_rows 1.0" not in other.exchange(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")[1]:
+            while (
+                b"inference_queue_rows 1.0"
+                not in other.exchange(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")[1]
+            ):
                 pass
         process.send_signal(signal.SIGTERM)
         received = connection.socket.recv(1 << 16)
@@ -316,7 +319,7 @@ def test_one_server_follows_another_on_the_same_socket_without_a_failed_request(
         port = listener.getsockname()[1]
         old = _start(attempt, listener)
         with Connection(port) as connection:
-            assert connection.exchange(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
+            assert connection.exchange(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")[0] == 200
         clients = [_Client(port, stop) for _ in range(4)]
         for client in clients:
             client.start()
@@ -341,7 +344,9 @@ def _wait_for_both(port: int) -> None:
     seen: set[float] = set()
     while len(seen) < 2:
         with Connection(port) as connection:
-            text = connection.exchange(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")[1].decode()
+            text = connection.exchange(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")[
+                1
+            ].decode()
         found = re.search(r"^process_start_time_seconds (\S+)$", text, re.MULTILINE)
         assert found
         seen.add(float(found.group(1)))

@@ -17,23 +17,26 @@ def decide(context: Mapping[str, Any]) -> DeploymentPlan:
     """Under which name and version a model is served.
 
     Args:
-        context: `request` (`name`), `dataset` (`name`, `features`), `deployments`: what is served now,
-            `[{"name", "version", "previous", "example_request"}]` (the example's keys are its input
-            fields), and `policy` (`ask_before_deploy`: whether a person must approve).
+        context: `request` (`name`), `dataset` (`name`), `inputs`: names of the model's input fields,
+            `deployments`: what is served now, `[{"name", "version", "previous", "example_request"}]`
+            (the example's keys are its input fields), and `policy` (`ask_before_deploy`: whether a
+            person must approve).
+
+    Raises:
+        KeyError: the context lacks one of these: a decision without it would look like one.
     """
-    request, dataset = context["request"], context["dataset"]
-    name = str(request.get("name") or slug(str(dataset["name"])))
-    served = next((one for one in context.get("deployments") or () if one["name"] == name), None)
-    inputs = [feature["name"] for feature in dataset.get("features") or ()]
+    asked, inputs = context["request"]["name"], list(context["inputs"])
+    name = str(asked or slug(str(context["dataset"]["name"])))
+    served = next((one for one in context["deployments"] if one["name"] == name), None)
     version, why = _version(served, inputs)
-    origin = "as asked (--name)" if request.get("name") else "named after the data"
+    origin = "as asked (--name)" if asked else "named after the data"
     return DeploymentPlan(
         reason=one_line([f"{name} {version}", origin, why]),
         evidence={"served": served["version"] if served else None, "inputs": len(inputs)},
         name=name,
         version=version,
         keep_previous=served is not None,
-        needs_approval=bool((context.get("policy") or {}).get("ask_before_deploy")),
+        needs_approval=bool(context["policy"]["ask_before_deploy"]),
     )
 
 
@@ -45,12 +48,12 @@ def slug(text: str) -> str:
 
 
 def _version(served: Mapping[str, Any] | None, inputs: list[str]) -> tuple[str, str]:
-    known = (served.get("version"), served.get("previous")) if served else ()
+    known = (served["version"], served["previous"]) if served else ()
     versions = [_parts(version) for version in known if version]
     if served is None or not versions:
         return "1.0.0", "the first version"
     major, minor, _ = max(versions)
-    fields = served.get("example_request") or dict.fromkeys(inputs)
+    fields = served["example_request"] or dict.fromkeys(inputs)
     if set(fields) != set(inputs):
         return f"{major + 1}.0.0", f"a new major version: its inputs differ from those of {served['version']}"
     return f"{major}.{minor + 1}.0", f"a new minor version: same inputs as {served['version']}"

@@ -14,12 +14,16 @@ def decide(context: Mapping[str, Any]) -> RolloutVerdict:
 
     Args:
         context: `checks`: judged roll-out checks, `[{"name", "passed", "blocking"}]`; `previous`: the
-            version that serves now, or None. No check at all is no evidence, and promotes nothing.
+            version that serves unless this one does, or None. No check at all is no evidence, and
+            promotes nothing.
+
+    Raises:
+        KeyError: the context lacks one of these.
     """
-    checks = list(context.get("checks") or ())
-    failed = tuple(str(check["name"]) for check in checks if not check["passed"] and check.get("blocking", True))
+    checks = list(context["checks"])
+    failed = tuple(str(check["name"]) for check in checks if not check["passed"] and check["blocking"])
     promote = bool(checks) and not failed
-    previous = context.get("previous")
+    previous = context["previous"]
     stays = f"{previous} goes on serving" if previous else "nothing is served"
     why = f"{', '.join(failed)} failed" if failed else "nothing was checked"
     reason = f"all {len(checks)} roll-out checks held" if promote else f"{why}, so {stays}"

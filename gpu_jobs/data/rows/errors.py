@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-
 LONGEST_NAME = 80  # characters of a field's name that are compared and shown; a client may send any name
 
 

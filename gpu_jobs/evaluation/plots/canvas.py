@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ GRID = "#8b949e"
 BLUE, ORANGE, GREEN, RED, PURPLE = "#3d85d8", "#d9822b", "#2f9e6e", "#d6604d", "#9167c9"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#2aa5b5", "#b8860b", "#c2629e", "#6b8e23", "#7f7f7f")
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -95,13 +98,18 @@ def sheet(
         yield page, made
         plot = Plot(f"{name}.svg", title, " ".join(page.alt) or title)
         drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        with warnings.catch_warnings():  # text stays text: the reader's fonts have the letters that ours lacks
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from")
+            figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     _write(folder / plot.file, _finished(drawn.getvalue(), plot))
     made.append(plot)
 
 
 def _finished(svg: str, plot: Plot) -> str:
-    """Plain, accessible SVG: no prolog or metadata, no ids but those referred to, a title and a description."""
+    """Plain, accessible SVG: no prolog or metadata, no ids but those referred to, a title and a description.
+
+    Names and labels of the data may hold characters that XML 1.0 forbids, such as escape; they are left out.
+    """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
@@ -109,7 +117,7 @@ def _finished(svg: str, plot: Plot) -> str:
     head, rest = svg.split(">", 1)
     head += ' role="img" style="max-width:100%;height:auto"'
     label = f"<title>{escape(plot.title)}</title>\n <desc>{escape(plot.alt)}</desc>"
-    return f"{head}>\n {label}{rest}"
+    return _FORBIDDEN.sub("", f"{head}>\n {label}{rest}")
 
 
 def _write(path: Path, text: str) -> None:
@@ -126,7 +134,7 @@ def values_of(measures: Sequence[dict[str, Any]]) -> list[float]:
 
 def short(name: str, most: int = 28) -> str:
     """A label cut to fit beside an axis; `$` stays a dollar sign."""
-    text = " ".join(str(name).split())
+    text = _FORBIDDEN.sub("", " ".join(str(name).split()))
     text = text if len(text) <= most else text[: most - 1] + "…"
     return text.replace("$", r"\$")
 

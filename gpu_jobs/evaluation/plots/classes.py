@@ -14,21 +14,8 @@ _MOST_LABELLED = 20  # classes whose names and counts still fit on a matrix
 _MOST_CURVES = 10
 
 
-def class_plots(folder: Path, result: Mapping[str, Any]) -> list[Plot]:
-    """Draw what a test result of a classifier holds; parts that are absent are not drawn."""
-    plots: list[Plot] = []
-    if result.get("confusion"):
-        plots += _confusion(folder, result["confusion"])
-    if result.get("calibration"):
-        plots += _calibration(folder, result["calibration"])
-    if result.get("roc"):
-        plots += _curves(folder, "roc", result["roc"])
-    if result.get("pr"):
-        plots += _curves(folder, "precision-recall", result["pr"])
-    return plots
-
-
-def _confusion(folder: Path, confusion: Mapping[str, Any]) -> list[Plot]:
+def confusion_plot(folder: Path, confusion: Mapping[str, Any]) -> list[Plot]:
+    """Draw a test result's confusion matrix {"labels", "matrix"}."""
     matrix = np.asarray(confusion["matrix"], float)
     labels = [short(label, 16) for label in confusion["labels"]]
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -86,7 +73,8 @@ def _worst(matrix: np.ndarray[Any, Any], labels: list[str]) -> str:
     return f"The most frequent mistake: {count} rows of {labels[row]} predicted as {labels[column]}."
 
 
-def _calibration(folder: Path, bins: Sequence[Mapping[str, Any]]) -> list[Plot]:
+def calibration_plot(folder: Path, bins: Sequence[Mapping[str, Any]]) -> list[Plot]:
+    """Draw a test result's calibration bins."""
     sure = [float(b["confidence"]) for b in bins]
     right = [float(b["accuracy"]) for b in bins]
     rows = np.array([float(b["rows"]) for b in bins])
@@ -105,7 +93,8 @@ def _calibration(folder: Path, bins: Sequence[Mapping[str, Any]]) -> list[Plot]:
     return made
 
 
-def _curves(folder: Path, name: str, curves: Sequence[Mapping[str, Any]]) -> list[Plot]:
+def curve_plot(folder: Path, name: str, curves: Sequence[Mapping[str, Any]]) -> list[Plot]:
+    """Draw the curves of a test result; `name` is "roc" or "precision-recall"."""
     roc = name == "roc"
     title = "ROC curve" if roc else "Precision-recall"
     title += ", each class against the rest" if len(curves) > 1 else ""

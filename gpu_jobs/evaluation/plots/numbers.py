@@ -11,12 +11,8 @@ import numpy as np
 from .canvas import BLUE, GRID, ORANGE, Plot, sheet, short, spoken, thousands
 
 
-def number_plots(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
-    """Draw {"points": [[true, predicted] …], "histogram": {"edges", "counts"}} of a test result."""
-    return [*_against(folder, residuals, target), *_residuals(folder, residuals, target)]
-
-
-def _against(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
+def against_plot(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
+    """Draw the "points" [[true, predicted] …] of a test result's residuals."""
     points = np.asarray(residuals["points"], float)
     with sheet(folder, "predicted", "Predicted against true", (5.0, 4.4)) as (page, made):
         ends = [float(points.min()), float(points.max())]
@@ -32,7 +28,8 @@ def _against(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Pl
     return made
 
 
-def _residuals(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
+def residual_plot(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
+    """Draw the "histogram" {"edges", "counts"} of a test result's residuals."""
     edges = np.asarray(residuals["histogram"]["edges"], float)
     counts = np.asarray(residuals["histogram"]["counts"], float)
     with sheet(folder, "residuals", "Residuals", (6.4, 3.2)) as (page, made):

@@ -11,22 +11,18 @@ from .canvas import BLUE, GREEN, ORANGE, PURPLE, Plot, sheet, spoken
 Epochs = Sequence[Mapping[str, Any]]
 
 
-def training_plots(folder: Path, epochs: Epochs, best: int | None) -> list[Plot]:
-    """Draw the curves of a run's epochs; `best` is the epoch whose weights were kept.
-
-    An epoch is a mapping with "epoch", "train_loss", "validation_loss" and "rate"; with none, nothing is drawn.
-    """
-    if not epochs:
-        return []
-    return [*_loss(folder, epochs, best), *_rate(folder, epochs)]
-
-
 def _series(epochs: Epochs, name: str) -> tuple[list[int], list[float]]:
     known = [(int(e["epoch"]), float(e[name])) for e in epochs if e.get(name) is not None]
     return [x for x, _ in known], [y for _, y in known]
 
 
-def _loss(folder: Path, epochs: Epochs, best: int | None) -> list[Plot]:
+def loss_plot(folder: Path, epochs: Epochs, best: int | None) -> list[Plot]:
+    """Draw the losses of a run's epochs; `best` is the epoch whose weights were kept.
+
+    An epoch is a mapping with "epoch", "train_loss", "validation_loss" and "rate"; with none, nothing is drawn.
+    """
+    if not epochs:
+        return []
     with sheet(folder, "loss", "Loss per epoch") as (page, made):
         marker = "o" if len(epochs) < 3 else None
         for name, label, colour in (("train_loss", "train", BLUE), ("validation_loss", "validation", ORANGE)):
@@ -44,7 +40,8 @@ def _loss(folder: Path, epochs: Epochs, best: int | None) -> list[Plot]:
     return made
 
 
-def _rate(folder: Path, epochs: Epochs) -> list[Plot]:
+def rate_plot(folder: Path, epochs: Epochs) -> list[Plot]:
+    """Draw the learning rate of each epoch."""
     x, y = _series(epochs, "rate")
     if not y:
         return []

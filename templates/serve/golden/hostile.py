@@ -15,6 +15,7 @@ import asyncio
 import base64
 import hashlib
 import importlib.util
+import ipaddress
 import json
 import logging
 import os
@@ -46,6 +47,8 @@ HERE = Path(__file__).resolve().parent
 LATENCY_EDGES = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.025, 0.05, 0.067, 0.1, 0.25, 0.5, 1.0, 2.5)
 INLINE_SECONDS = 0.001  # a batch that takes longer would hold up the event loop: it runs in a thread
 INLINE_ROWS = 64  # so would checking and encoding a longer list
+INLINE_BYTES = 1 << 16  # or reading a larger body
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 log = logging.getLogger("serve")
 
 
@@ -61,8 +64,9 @@ class Settings:
     max_batch: int = 32  # rows per call of the model
     queue: int = 1024  # rows that may wait; beyond it 503 with Retry-After
     max_rows: int = 10_000  # per request
-    max_body_mb: float = 8.0
+    max_body_mb: float = 2.0
     body_seconds: float = 10.0  # a body that takes longer to arrive is given up
+    allow_host: tuple[str, ...] = ()  # may be repeated: on loopback, another name that requests may be addressed to
     drain_seconds: float = 2.0  # after SIGTERM: time for kept-alive connections to be told to close
     threads: int = 1  # ONNX Runtime threads
 
@@ -115,8 +119,8 @@ class Model:
 
     def encode(self, row: Any) -> dict[str, np.ndarray]:
         """One row as arrays. Raises Refused when it is no row of this model."""
-        if not row and row is not None:
-            raise Refused(422, "empty_row", "the row has no field", None, "at least one known field")
+        if row == {}:
+            raise self._empty()
         try:
             return self.encoder.encode_one(row)
         except self.row_error as error:
@@ -125,12 +129,22 @@ class Model:
     def encode_many(self, rows: list[Any], start: int) -> dict[str, np.ndarray]:
         """Rows as arrays; an error names the row by its place, counted from `start`."""
         try:
+            if {} in rows:
+                raise self._empty(rows.index({}))
             return self.encoder.encode(rows)
         except self.row_error as error:
             refused = Refused.from_row(error)
-            refused.error["row"] = start + refused.error.get("row", 0)
-            refused.error["message"] = f"row {refused.error['row']}: {refused.error['message']}"
-            raise refused from None
+        except Refused as error:
+            refused = error
+        refused.error["row"] = start + refused.error.get("row", 0)
+        refused.error["message"] = f"row {refused.error['row']}: {refused.error['message']}"
+        raise refused from None
+
+    def _empty(self, row: int | None = None) -> Refused:
+        refused = Refused(422, "empty_row", "the row has no field", None, "at least one known field")
+        if row is not None:
+            refused.error["row"] = row
+        return refused
 
     def predict(self, arrays: list[dict[str, np.ndarray]]) -> list[dict[str, Any]]:
         """Predictions of the rows encoded in `arrays`, in order."""
@@ -270,6 +284,39 @@ class Metrics:
         yield GaugeMetricFamily("inference_queue_rows", "Rows that wait for the model", value=self.waiting())
 
 
+class Hosts:
+    """Names that requests may be addressed to, so that no web page reaches a local server by a name of its own.
+
+    A page may let its own name lead to 127.0.0.1 (DNS rebinding); the browser then still sends that name as Host.
+    """
+
+    def __init__(self, address: str, more: tuple[str, ...]) -> None:
+        bound = f"[{address}]" if ":" in address else address
+        self.names = frozenset(name.lower() for name in (*LOOPBACK_NAMES, bound, *more))
+        self._known: set[bytes] = set()  # Host headers found good, with their ports
+
+    @classmethod
+    def on(cls, address: Any, more: tuple[str, ...]) -> Hosts | None:
+        """The names of a server that listens at this address; None where others than this machine may ask."""
+        try:
+            alone = address == "localhost" or ipaddress.ip_address(address).is_loopback
+        except ValueError:  # another name, or the path of a Unix socket
+            return None
+        return cls(address, more) if alone else None
+
+    def trusts(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        """Whether the request's Host is one of the names, with any port."""
+        host = next((value for name, value in headers if name == b"host"), b"")
+        if host in self._known:
+            return True
+        name = re.sub(r":\d*$", "", host.decode("latin-1").strip().lower())
+        if name not in self.names:
+            return False
+        if len(self._known) < 1000:
+            self._known.add(host)
+        return True
+
+
 class Front:
     """The ASGI application: answers POST /predict itself and hands everything else to FastAPI."""
 
@@ -279,12 +326,16 @@ class Front:
         self.metrics.waiting = lambda: len(self.batcher.queue)
         self.metrics.identity = model.identity
         self.max_body = int(settings.max_body_mb * 2**20)
+        self.hosts: Hosts | None = None  # set when it is known where the server listens
         self.draining = False
         self.ready = True  # the batcher has run the model
         self.api = build_api(self)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """The ASGI entry point."""
+        if self.hosts is not None and not self.hosts.trusts(scope["headers"]):
+            await self._misdirected(send)
+            return
         if scope["type"] != "http" or scope["path"] != "/predict":
             await self.api(scope, receive, self._closing(send) if self.draining else send)
             return
@@ -310,6 +361,12 @@ class Front:
         self.metrics.answered(status, time.perf_counter() - begun)
         await self._send(send, status, orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), extra)
 
+    async def _misdirected(self, send: Any) -> None:
+        known = ", ".join(sorted(self.hosts.names)) if self.hosts else ""
+        message = f"this server answers requests to {known}; start it with --allow-host NAME to add the name you used"
+        answer = {"error": {"code": "wrong_host", "field": None, "message": message, "expected": known}}
+        await self._send(send, 421, orjson.dumps(answer), ((b"connection", b"close"),))
+
     async def _send(self, send: Any, status: int, body: bytes, extra: tuple[tuple[bytes, bytes], ...]) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *extra]
         if self.draining or status in (408, 413):  # the rest of an unread body is not a next request
@@ -326,36 +383,44 @@ class Front:
         return closing
 
     async def _body(self, receive: Any) -> bytes:
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body") and len(body) <= self.max_body:
-            try:
-                async with asyncio.timeout(self.settings.body_seconds):
+        try:
+            async with asyncio.timeout(self.settings.body_seconds):
+                message = await receive()
+                body: bytes = message.get("body", b"")
+                if message.get("more_body"):
                     parts = [body]
                     while message.get("more_body") and sum(map(len, parts)) <= self.max_body:
                         message = await receive()
                         parts.append(message.get("body", b""))
                     body = b"".join(parts)
-            except TimeoutError:
-                limit = f"{self.settings.body_seconds:g} s"
-                raise Refused(408, "slow_body", f"the body did not arrive within {limit}", None, limit) from None
+        except TimeoutError:
+            limit = f"{self.settings.body_seconds:g} s"
+            raise Refused(408, "slow_body", f"the body did not arrive within {limit}", None, limit) from None
         if len(body) > self.max_body:
             limit = f"at most {self.max_body} bytes"
             raise Refused(413, "too_large", f"the body is larger than {self.max_body} bytes", None, limit)
         return body
 
     async def predict(self, body: bytes) -> list[dict[str, Any]]:
-        """The predictions for a request's body. Raises Refused."""
+        """The predictions for a request's body; a large one is read and encoded in a thread. Raises Refused."""
+        if len(body) <= INLINE_BYTES:
+            rows = self.read(body)
+            if len(rows) == 1:
+                return [await self.batcher.submit(self.model.encode(rows[0]))]
+            if len(rows) <= INLINE_ROWS:
+                return self.predict_many(rows)
+        run = partial(asyncio.get_running_loop().run_in_executor, self.batcher.thread)
+        rows = await run(self.read, body) if len(body) > INLINE_BYTES else rows
+        if len(rows) == 1:
+            return [await self.batcher.submit(await run(self.model.encode, rows[0]))]
+        return await run(self.predict_many, rows)
+
+    def read(self, body: bytes) -> list[Any]:
+        """The rows of a body. Raises Refused."""
         try:
-            payload = orjson.loads(body)
+            return self.rows(orjson.loads(body))
         except orjson.JSONDecodeError as error:
             raise Refused(400, "not_json", f"the body is not JSON: {error}", None, "a JSON object or list") from None
-        rows = self.rows(payload)
-        if len(rows) == 1:
-            return [await self.batcher.submit(self.model.encode(rows[0]))]
-        if len(rows) > INLINE_ROWS:
-            return await asyncio.get_running_loop().run_in_executor(self.batcher.thread, self.predict_many, rows)
-        return self.predict_many(rows)
 
     def predict_many(self, rows: list[Any]) -> list[dict[str, Any]]:
         """A list is a batch already: encoded together and predicted in pieces of 1024 rows."""
@@ -455,12 +520,12 @@ def build_api(front: Front) -> FastAPI:
 def predict_operation(model: Model) -> dict[str, Any]:
     """The OpenAPI operation of POST /predict, with the model's own field names and a real row as the example."""
     kinds = {
-        "number": {"type": ["number", "string", "null"]},
         "boolean": {"type": ["boolean", "string", "number", "null"]},
+        "date": {"type": ["string", "null"]},
     }
     properties = {}
     for field in model.fields:
-        known = dict(kinds.get(field["kind"], {"type": ["string", "number", "boolean", "null"]}))
+        known: dict[str, Any] = dict(kinds.get(field["kind"], {"type": ["string", "number", "null"]}))
         if field.get("levels"):
             known["description"] = "Levels seen in training: " + ", ".join(map(str, field["levels"][:50]))
         if field.get("example") is not None:
@@ -555,8 +620,12 @@ def parse(argv: list[str] | None = None) -> Settings:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for field in fields(Settings):
         flag = "--" + field.name.replace("_", "-")
-        parser.add_argument(flag, type=type(field.default), default=field.default, help=f"default {field.default}")
-    return Settings(**vars(parser.parse_args(argv)))
+        if isinstance(field.default, tuple):
+            parser.add_argument(flag, action="append", default=[], help="may be repeated")
+        else:
+            parser.add_argument(flag, type=type(field.default), default=field.default, help=f"default {field.default}")
+    given = vars(parser.parse_args(argv))
+    return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -586,6 +655,7 @@ def main(argv: list[str] | None = None) -> int:
     server.front = front
     handed = [socket.socket(fileno=settings.fd)] if settings.fd >= 0 else None
     where = handed[0].getsockname() if handed else (settings.host, settings.port)
+    front.hosts = Hosts.on(where[0] if isinstance(where, tuple) else "", settings.allow_host)
     log.info("%s %s: http://%s:%s/", front.model.identity["name"], front.model.identity["version"], *where[:2])
     server.run(sockets=handed)
     return 0 if server.started else 3

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from gpu_jobs.data.errors import DataError
+from gpu_jobs.data.reading import read_table
 
 from .conftest import Ingest, prepare, profiled
 
@@ -99,11 +100,37 @@ def test_a_ragged_row_below_quoted_newlines_is_named_by_its_line_in_the_file(ing
     assert "line 6" in error.message and "(row 3)" in error.message
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_without_permission_is_refused(ingest: Ingest, write: Write) -> None:
-    path = write("secret.csv", GOOD)
+def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
+    """Root reads everything, so a child that gave up its rights tries."""
+    path = tmp_path / "secret.csv"
+    path.write_text(GOOD)
+    path.parent.chmod(0o755)
     path.chmod(0)
-    refusal("input.unreadable", ingest, path)
+    answer, said = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(said, _code_without_rights(path).encode())
+        finally:
+            os._exit(0)
+    os.close(said)
+    assert os.waitpid(child, 0)[1] == 0
+    with os.fdopen(answer) as told:
+        assert told.read() == "input.unreadable"
+
+
+def _code_without_rights(path: Path) -> str:
+    """The code of the refusal; folders above the file are entered before the rights are given up."""
+    os.chdir(path.parent)
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    try:
+        read_table(Path(path.name))
+    except DataError as error:
+        return error.code
+    return "it was read"
 
 
 def test_a_damaged_gzip_file_is_refused(ingest: Ingest) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from gpu_jobs.data.splits import Plan, split
 from gpu_jobs.data.table import load_prepared, load_rows
 from gpu_jobs.data.target import TargetScale
 
-from .conftest import Ingest, people, prepare
+from .conftest import Ingest, people, prepare, profiled
 
 FRACTIONS = (0.64, 0.16, 0.2)
 
@@ -269,3 +270,45 @@ def test_the_tasks_hand_their_arguments_on(tmp_path: Path) -> None:
     assert profile_task.run(job("profile", target="kind"))["target"]["suggested_task"] == "multiclass"
     decision = dataset(root, "kind", "multiclass")
     assert sum(prepare_task.run(job("prepare", dataset=decision))["rows"].values()) == 300
+
+
+@pytest.mark.parametrize("largest", ["1e200", "-2e30"])
+def test_a_target_that_training_cannot_hold_is_refused_with_what_to_do(
+    ingest: Ingest, root: Path, largest: str
+) -> None:
+    ingest("x,y\n" + "".join(f"{i},{i * 1.5}\n" for i in range(99)) + f"99,{largest}\n")
+    for job in (partial(profiled, root, target="y"), partial(prepare, root, "y", "regression")):
+        with pytest.raises(DataError, match="reaches") as error:
+            job()
+        assert error.value.code == "input.target_range" and "rescale" in (error.value.fix or "")
+
+
+@pytest.mark.parametrize("size", [1e-160, 1e28])
+def test_moments_of_very_small_and_large_targets_are_finite_or_null(ingest: Ingest, root: Path, size: float) -> None:
+    ingest("x,y\n" + "".join(f"{i},{(i % 7 + i / 9) * size!r}\n" for i in range(100)))
+    target = prepare(root, "y", "regression")["target"]
+    assert target["skew"] is None or abs(target["skew"]) < 10
+    json.dumps(target, allow_nan=False)
+
+
+def _ordered(labels: str) -> str:
+    return "day,x,y\n" + "".join(
+        f"{np.datetime64('2024-01-01') + i},{i % 5},{label}\n" for i, label in enumerate(labels)
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "task", "labels", "split"),
+    [("auc", "binary", "ab" * 40 + "b" * 20, "test"), ("auc", "binary", "ab" * 32 + "b" * 16 + "ab" * 10, "validation"),
+     ("r2", "regression", "12" * 40 + "2" * 20, "test")],
+)  # fmt: skip
+def test_a_metric_that_the_rows_held_back_cannot_give_is_refused_before_training(
+    ingest: Ingest, root: Path, metric: str, task: str, labels: str, split: str
+) -> None:
+    ingest(_ordered(labels))
+    more = {"method": "time", "time": "day"}
+    with pytest.raises(DataError, match=split) as error:
+        prepare(root, "y", task, metric=metric, **more)
+    assert error.value.code == "input.metric_undefined" and error.value.field == "metric" and error.value.fix
+    other = "rmse" if task == "regression" else "accuracy"
+    assert prepare(root, "y", task, metric=other, **more)["rows"][split] > 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from .conftest import Ingest, people, profiled
+from gpu_jobs.data.errors import DataError
+
+from .conftest import Ingest, people, prepare, profiled
 
 
 def table(ingest: Ingest, **columns: object) -> None:
@@ -138,3 +142,50 @@ def test_duplicates_high_cardinality_texts_dates_and_identifiers_are_listed(inge
 def test_a_counter_that_is_all_there_is_stays_usable(ingest: Ingest, root: Path) -> None:
     table(ingest, x=np.arange(N), y=np.arange(N) * 0.5)
     assert profiled(root, target="y")["identifiers"] == []
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_rows_of_a_test_file_change_nothing_but_a_count(
+    ingest: Ingest, root: Path, write: Callable[[str, str], Path], task: str
+) -> None:
+    random = np.random.default_rng(3)
+    x = random.integers(0, 2, 400)
+    y = np.where(random.random(400) < 0.7, x, 1 - x) if task == "binary" else np.round(random.normal(10, 2, 400), 3)
+    data = "x,noise,y\n" + "".join(f"{a},{b:.4f},{c}\n" for a, b, c in zip(x, random.random(400), y, strict=True))
+    other = "x,noise,y\n" + "".join(f"{i % 2},{i}.5,{i % 2 * (1 if task == 'binary' else 99999)}\n" for i in range(800))
+    ingest(data)
+    alone = profiled(root, target="y", task=task)
+    ingest(data, test=write("held.csv", other))
+    found = profiled(root, target="y", task=task)
+    assert [note["count"] for note in found.pop("notes")] == [800]
+    del alone["notes"], found["target_candidates"], alone["target_candidates"]
+    assert found == alone
+
+
+def test_a_validation_file_is_profiled_like_the_data(
+    ingest: Ingest, root: Path, write: Callable[[str, str], Path]
+) -> None:
+    csv = "x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(50))
+    ingest(csv, validation=write("v.csv", csv), test=write("t.csv", csv.replace("a", "c")))
+    assert profiled(root, target="y")["target"]["classes"] == [["a", 50], ["b", 50]]
+
+
+def test_a_class_that_only_the_test_file_has_is_refused_by_name(
+    ingest: Ingest, root: Path, write: Callable[[str, str], Path]
+) -> None:
+    csv = "x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(50))
+    ingest(csv, test=write("t.csv", csv.replace("a", "c")))
+    labels = [label for label, _ in profiled(root, target="y")["target"]["classes"]]
+    with pytest.raises(DataError, match="'c'") as error:
+        prepare(root, "y", "binary", method="files", labels=labels)
+    assert error.value.code == "input.unknown_class"
+
+
+def test_a_long_name_is_refused_at_once_and_shown_cut(ingest: Ingest, root: Path) -> None:
+    wide = ",".join("c" * 9_990 + str(i) for i in range(9))
+    ingest(f"{wide},y\n" + "".join("1," * 9 + f"{i % 2}\n" for i in range(30)))
+    began = time.process_time()
+    with pytest.raises(DataError) as error:
+        profiled(root, target="c" * 10_000)
+    assert time.process_time() - began < 1.0
+    assert len(error.value.message) + len(error.value.fix or "") < 1000

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from gpu_jobs.evaluation.champion import row_hashes
 from gpu_jobs.evaluation.errors import EvaluationError
+from gpu_jobs.evaluation.seen import row_hashes
 from gpu_jobs.tasks import evaluate, export, plots, test
 from memory.measurement import Measurement
 

@@ -59,6 +59,14 @@ def wish(home: Path, version: str, *, name: str = "churn", **behaviour: Any) -> 
     )
 
 
+def with_proof(home: Path, request: DeployRequest, rows: int = 20) -> DeployRequest:
+    """The request with stored rows, which a tiny server that was not told otherwise answers rightly."""
+    stored = {"label": "yes", "probabilities": {"yes": 0.75001, "no": 0.25}}
+    path = home / "validation_rows.json"
+    path.write_text(json.dumps({"rows": [ROW] * rows, "predictions": [stored] * rows}))
+    return request.model_copy(update={"proof": str(path)})
+
+
 def servers(home: Path) -> list[int]:
     """Pids of all tiny servers of a state folder."""
     return [pid for pid in processes.marked(MARK, str(home)) if processes.start_ticks(pid) is not None]

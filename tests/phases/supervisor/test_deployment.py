@@ -58,6 +58,31 @@ async def test_a_supervisor_without_a_copy_of_the_socket_still_swaps(served: tup
     assert (await ask(view["url"]))["model"]["version"] == "2.0.0"
 
 
+async def test_a_full_disk_stops_no_deployment_and_its_record_is_written_later(
+    served: tuple[Path, Deployment],
+) -> None:
+    home, one = served
+    before, blocked = records.load(home), records.folder(home) / ".churn.json.new"
+    blocked.mkdir()  # where the next record would be written: OSError, as on a full disk
+    os.kill(one.record.view()["pid"], signal.SIGKILL)
+    await eventually(lambda: one.record.status == "serving" and one.record.restarts == 1)
+    assert (await one.deploy(wish(home, "2.0.0")))["version"] == "2.0.0"
+    one.save_again()
+    assert records.load(home) == before
+    blocked.rmdir()
+    one.save_again()
+    assert records.load(home) == [one.record]
+
+
+def test_the_runs_whose_files_are_needed_are_those_served_and_those_to_go_back_to(tmp_path: Path) -> None:
+    assert records.served_runs(tmp_path) == set()
+    now, before = wish(tmp_path, "2.0.0"), wish(tmp_path, "1.0.0")
+    records.save(tmp_path, Record(name="churn", port=8100, status="stopped", current=now, previous=before))
+    records.save(tmp_path, Record(name="other", port=8101, current=wish(tmp_path, "3.0.0")))
+    (records.folder(tmp_path) / "bad.json").write_text("no record")
+    assert records.served_runs(tmp_path) == {"r-1.0.0", "r-2.0.0", "r-3.0.0"}
+
+
 def test_a_new_name_prefers_the_same_port_and_avoids_those_in_use() -> None:
     first = new_record("churn", [])
     assert new_record("churn", []).port == first.port

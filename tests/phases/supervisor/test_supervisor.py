@@ -17,7 +17,7 @@ from memory.errors import DeployError, UsageError
 from phases.supervisor import records
 from phases.supervisor.client import SupervisorClient, ensure, shut_down
 
-from .conftest import ask, eventually, kill_supervisor, load, servers, supervisors, wish
+from .conftest import ask, eventually, kill_supervisor, load, servers, supervisors, wish, with_proof
 
 
 async def test_a_deployed_version_answers_at_its_address(home: Path) -> None:
@@ -60,7 +60,7 @@ async def test_a_swap_under_load_fails_no_request_and_keeps_the_address(home: Pa
         ({"exit_at_start": "weights.safetensors is damaged"}, "deploy.not_ready"),
         ({"ready_after": 3600}, "deploy.not_ready"),
         ({"status": 500}, "deploy.load_failed"),
-        ({"answer": "no"}, "deploy.load_failed"),
+        ({"answer": "no"}, "deploy.wrong_answers"),
     ],
 )
 async def test_an_unfit_version_is_never_seen_and_the_old_one_serves_on(
@@ -68,8 +68,7 @@ async def test_an_unfit_version_is_never_seen_and_the_old_one_serves_on(
 ) -> None:
     client = await ensure(home)
     first = await client.deploy(wish(home, "1.0.0"))
-    expected = [{"label": "yes", "probabilities": {"yes": 0.75001, "no": 0.25}}]
-    unfit = wish(home, "2.0.0", **fault).model_copy(update={"expected": expected, "ready_seconds": 1.5})
+    unfit = with_proof(home, wish(home, "2.0.0", **fault)).model_copy(update={"ready_seconds": 1.5})
     async with load(first["url"]) as told:
         with pytest.raises(DeployError) as caught:
             await client.deploy(unfit)
@@ -77,6 +76,18 @@ async def test_an_unfit_version_is_never_seen_and_the_old_one_serves_on(
     assert set(told) == {"1.0.0"}, told
     assert await client.get("churn") == first
     assert servers(home) == [first["pid"]]
+
+
+async def test_a_record_that_cannot_be_read_stops_nobody_and_is_in_the_log(home: Path) -> None:
+    client = await ensure(home)
+    await client.deploy(wish(home, "1.0.0"))
+    await client.deploy(wish(home, "9.0.0", name="other"))
+    kill_supervisor(home)
+    (records.folder(home) / "other.json").write_text("{")
+    again = await ensure(home)
+    assert [view["name"] for view in await again.list()] == ["churn"]
+    assert "other.json" in (home / "supervisor.log").read_text()
+    assert (await again.deploy(wish(home, "9.0.0", name="other")))["status"] == "serving"
 
 
 async def test_the_reason_of_a_failed_start_is_in_the_message(home: Path) -> None:

@@ -27,8 +27,8 @@ class Server:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
                 length = [line.split(": ")[1] for line in head.split("\r\n") if line.startswith("content-length")]
-                await reader.readexactly(int(length[0]) if length else 0)
-                status, body = await self.answer(head.split()[1])
+                asked = await reader.readexactly(int(length[0]) if length else 0)
+                status, body = await self.answer(head.split()[1], asked)
                 last = self.draining or "connection: close" in head
                 text = json.dumps(body).encode()
                 writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: {len(text)}\r\n".encode())
@@ -42,14 +42,15 @@ class Server:
             self.connections -= 1
             writer.close()
 
-    async def answer(self, path: str) -> tuple[int, Any]:
+    async def answer(self, path: str, asked: bytes) -> tuple[int, Any]:
         if path == "/readyz":
             ready = asyncio.get_running_loop().time() >= self.ready_at and not self.draining
             return (200 if ready else 503), {"ready": ready}
         await asyncio.sleep(self.behaviour.get("slow", 0))
-        predictions = [{"label": self.behaviour.get("answer", "yes"), "probabilities": {"yes": 0.75, "no": 0.25}}]
+        rows = json.loads(asked or b"{}").get("rows", [None])
+        one = {"label": self.behaviour.get("answer", "yes"), "probabilities": {"yes": 0.75, "no": 0.25}}
         model = {"name": "m", "version": self.behaviour["version"]}
-        return self.behaviour.get("status", 200), {"predictions": predictions, "model": model, "pid": os.getpid()}
+        return self.behaviour.get("status", 200), {"predictions": [one] * len(rows), "model": model, "pid": os.getpid()}
 
     async def drained(self, listening: asyncio.Server) -> None:
         self.draining = True
