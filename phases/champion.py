@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from phases.active_run import ActiveRun, RunCancelled
-from phases.gates import Check, number
+from phases.active_run import ActiveRun
+from phases.gates import Check, fact, number
 
 FEWEST_ROWS = 100
 
@@ -26,23 +26,23 @@ def champion_args(active: ActiveRun) -> dict[str, Any] | None:
 def champion_checks(active: ActiveRun, test: dict[str, Any]) -> list[Check]:
     """The gate row of a retrained model: better than the champion on rows neither has seen.
 
-    With fewer than 100 such rows a person is asked; the answer takes the place of the check.
-
-    Raises:
-        RunCancelled: the person keeps the champion.
+    With fewer than 100 such rows, or a metric that is undefined on them, a person is asked; a yes takes the place of
+    the comparison and is recorded as that, and without anybody to ask the champion stays.
     """
     found = test.get("champion")
     if not found:
         return []
-    if found["rows"] >= FEWEST_ROWS:
-        why = f"challenger minus champion on {found['rows']} rows that the champion has not seen"
-        return [number("better_than_champion", found["difference"], ">", 0.0, why=why)]
-    if active.ask is not None and not active.request.yes:
-        text = (
-            f"Only {found['rows']} test rows are new to the deployed model: too few to compare. Swap it all the same?"
-        )
+    rows, difference = found["rows"], found["difference"]
+    if rows >= FEWEST_ROWS and difference is not None:
+        why = f"challenger minus champion on {rows} rows that the champion has not seen"
+        return [number("better_than_champion", difference, ">", 0.0, why=why)]
+    reason = f"only {rows} test rows are new to the deployed model" if difference else "nothing to compare on"
+    if active.request.yes and active.settings.policy.yes_counts:
+        return [fact("swap_agreed", True, why=f"{reason}; --yes agreed to the swap without a comparison")]
+    answer: dict[str, Any] = {}
+    if active.ask is not None:
+        text = f"{reason.capitalize()}: too few to compare. Swap it all the same?"
         answer = active.ask({"kind": "champion", "text": text, "proposal": "no", "reason": f"under {FEWEST_ROWS} rows"})
-        if not answer.get("approve"):
-            active.cancelling = True
-            raise RunCancelled("the deployed model stays: too few new rows to compare, and a person said so")
-    return []
+    agreed = bool(answer.get("approve"))
+    told = "a person agreed to the swap" if agreed else "a person kept the deployed model"
+    return [fact("swap_agreed", agreed, why=f"{reason}; {told}: {answer.get('why') or 'no reason given'}")]

@@ -26,7 +26,7 @@ from templates.requirements.context import RequirementsContext
 from templates.validation_py.context import ValidationPyContext
 
 MODEL_FILES = ("model.onnx", "preprocessing.json", "weights.safetensors")
-CONFIGS = ("architecture", "dataset")
+CONFIGS = ("architecture", "dataset", "training")
 VERSIONS = ("torch", "onnx", "onnxruntime", "numpy", "scikit-learn")
 
 
@@ -44,6 +44,9 @@ def _publish(active: ActiveRun, attempt: int, plan: DeploymentPlan, known: dict[
     root, folder = active.root, f"attempts/{attempt}"
     for name in MODEL_FILES:
         link(root, f"models/{name}", f"{folder}/models/{name}")
+    first = root / "configs" / "training.json"
+    if not first.is_symlink():
+        first.unlink(missing_ok=True)  # setup's first configuration; memory keeps it under `config`
     for name in CONFIGS:
         link(root, f"configs/{name}.json", f"{folder}/configs/{name}.json")
     link(root, "scripts/serve.py", f"{folder}/scripts/serve.py")

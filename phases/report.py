@@ -250,8 +250,10 @@ def _data(active: ActiveRun, dataset: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _notes(root: Path) -> list[report.Note]:
     found = []
-    for job in ("snapshot", "profile", "prepare"):
-        path = root / "jobs" / job / "result.json"
+    paths = [
+        path for job in ("snapshot", "profile-*", "prepare", "plots") for path in root.glob(f"jobs/{job}/result.json")
+    ]
+    for path in paths:
         for note in (read_json(path).get("notes") or ()) if path.exists() else ():
             kept = (
                 {key: note.get(key) for key in ("message", "column", "count")}

@@ -213,7 +213,7 @@ async def _steps(active: ActiveRun) -> str:
     active.recipe = await load_recipe(active)
     active.dataset_sha256 = str((await active.get("dataset") or {}).get("sha256", ""))
     wish = await active.get("deploy-request")
-    if wish is not None and not wish.get("done"):
+    if wish is not None and wish.get("outcome") is None:
         return await deploy.again(active, wish)
     saver = active.memory.saver(active.lease)
     return await drive(active, saver, await active.get("answer"))
@@ -229,12 +229,13 @@ async def _end(active: ActiveRun, verdict: str, error: NeuroloomError | None) ->
         if phase["status"] == "pending":
             phase["status"] = "skipped"
     told = error.as_dict() if error is not None else None
+    reason = (await active.get("workflow-complete") or {}).get("reason") if verdict == "finished" else None
     await active.put("error", told, by="runner")
     artifacts, active.verdict = await active.get("artifacts"), verdict
     if artifacts is not None:
         with suppress(FileNotFoundError):
             await write_report(active, int(artifacts["attempt"]))
-    ended = await active.state(state=verdict, error=told, phases=phases, reason=None, question=None)
+    ended = await active.state(state=verdict, error=told, phases=phases, reason=reason, question=None)
     await _tell_end(active.memory, active.lease, ended)
 
 

@@ -5,6 +5,7 @@ The test split is read here once, for the chosen attempt; nothing is chosen afte
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from agents.decisions import CheckDefinition, Diagnosis, ValidationPlan
@@ -38,7 +39,7 @@ async def candidate(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int
         "passed": good,
         "checks": [row.model_dump(mode="json") for row in judged],
         "metric": scores["metric"],
-        "score": scores["metrics"][scores["metric"]],
+        "score": scores["metrics"].get(scores["metric"]),
         "better": scores["higher_is_better"],
     }
     await active.put("candidate-scores", scores, by=ROLE, provenance={"kind": "measured", "job": f"evaluate-{attempt}"})
@@ -156,4 +157,8 @@ async def _best(active: ActiveRun) -> int:
     """The attempt with the best validation score, for the report of a rejected run."""
     attempts = await active.get("attempts")
     sign = 1.0 if attempts[0]["better"] else -1.0
-    return int(max(attempts, key=lambda one: sign * one["score"]["value"])["attempt"])
+
+    def worth(one: dict[str, Any]) -> float:
+        return -math.inf if one["score"] is None else sign * float(one["score"]["value"])
+
+    return int(max(attempts, key=worth)["attempt"])

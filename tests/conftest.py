@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,20 @@ def _needed_tools(request: pytest.FixtureRequest) -> Iterator[None]:
     if absent:
         pytest.fail(f"REQUIRE=all and these tools are absent: {', '.join(absent)}")
     yield
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With several test processes: each tells the one that prints what it did not run."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["not_run"] = session.config.stash[NOT_RUN]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of several test processes has ended: take its list (all collect the same)."""
+    told = getattr(node, "workeroutput", {}).get("not_run", [])
+    known = node.config.stash[NOT_RUN]
+    known.extend(one for one in told if one not in known)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -133,11 +133,16 @@ def _rlimit(which: int, value: int | None, spare: int = 0) -> str:
 def _task(kind: str, extra: str | None) -> Any:
     """The task function of a kind; torch is already imported where the host forked from a warm process."""
     module = _extra(kind, extra) or _own(kind)
-    if kind in TORCH_KINDS:
+    if kind in TORCH_KINDS and not light(kind, extra):
         from gpu_jobs.training.warm import warm
 
         warm()
     return module.run
+
+
+def light(kind: str, extra: str | None) -> bool:
+    """Whether a further task of that kind says (`<kind>.light` beside it) that it needs nothing warm."""
+    return extra is not None and Path(extra, f"{kind}.light").exists()
 
 
 def _extra(kind: str, folder: str | None) -> ModuleType | None:

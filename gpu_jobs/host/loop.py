@@ -11,7 +11,7 @@ import select
 import time
 
 from gpu_jobs.host import processes
-from gpu_jobs.host.child import HELD, WARM_KINDS, be_child
+from gpu_jobs.host.child import HELD, WARM_KINDS, be_child, light
 from gpu_jobs.host.record import Record, error_document, exit_document
 from gpu_jobs.host.running import Running
 
@@ -163,7 +163,7 @@ class Host:
             error = error_document("job.cancelled", "the job was cancelled before it began")
             self._refuse(record, exit_document(start, "cancelled", 0.0, error))
             return
-        warm = spec["kind"] in WARM_KINDS and not self._light(spec["kind"])
+        warm = spec["kind"] in WARM_KINDS and not light(spec["kind"], self._tasks)
         if warm and not self._warm().ready:
             return  # stays pending, so that it can still be cancelled at once; looked at when torch is there
         self._clear_earlier(record, start)
@@ -181,10 +181,6 @@ class Host:
         self._fork(running, plan)
         if spec["kind"] in WARMING_KINDS:
             self._warm()
-
-    def _light(self, kind: str) -> bool:
-        """Whether a further task of that kind says (`<kind>.light` beside it) that it needs nothing warm."""
-        return self._tasks is not None and os.path.exists(f"{self._tasks}/{kind}.light")  # noqa: PTH110 - stays light
 
     def _clear_earlier(self, record: Record, start: int) -> None:
         """Leave nothing of earlier starts: a new one must be alone."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.metrics import nearest
 from memory.errors import InputError, RunError
-from memory.store import Envelope, Memory, new_run_id
+from memory.store import Envelope, Lease, Memory, new_run_id
 from phases import fresh_phases
 from phases.clock import now
 from phases.request import RunRequest
@@ -276,6 +276,8 @@ class Runs:
             return
         try:
             state = dict((await self._state(run)).value)
+            if await self._withdraw_wish(run, state, lease):
+                return
             if state["state"] in {"queued", "waiting"}:
                 error = {"code": "run.cancelled", "message": f"run {run!r} was cancelled", "field": None,
                          "fix": f"neuroloom resume {run}"}  # fmt: skip
@@ -288,6 +290,18 @@ class Runs:
                 await self.memory.emit(run, event, event_id=f"state:cancelled:{lease.epoch}", lease=lease)
         finally:
             await self.memory.release(lease)
+
+    async def _withdraw_wish(self, run: str, state: dict[str, Any], lease: Lease) -> bool:
+        """A queued wish to deploy an ended run is withdrawn: the run is again what it was before the wish."""
+        wish = await self.memory.get(run, "deploy-request")
+        if wish is None or wish.value.get("outcome") is not None or wish.value.get("begun"):
+            return False
+        error = {"code": "run.cancelled", "message": "the deployment was cancelled", "field": None, "fix": None}
+        earlier = wish.value["earlier"]
+        ended = {**wish.value, "outcome": {"verdict": earlier["state"], "error": error}}
+        await self.memory.put(run, "deploy-request", ended, by="door", lease=lease)
+        await self.memory.put(run, "state", {**state, **earlier, "updated_at": now()}, by="door", lease=lease)
+        return True
 
 
 def _closed(status: str) -> str:

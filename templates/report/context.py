@@ -116,12 +116,12 @@ class Baseline(Frozen):
 
 
 class ClassRow(Frozen):
-    """One line of the per-class table."""
+    """One line of the per-class table; a class without rows on the split has no figures."""
 
     label: str
-    precision: Measurement
-    recall: Measurement
-    f1: Measurement
+    precision: Measurement | None
+    recall: Measurement | None
+    f1: Measurement | None
     rows: int
 
 
