@@ -26,13 +26,13 @@ from typing import Any
 
 import psutil
 
+from benchmarks.results import write_section
 from gpu_jobs.serving.process import RunningServer, running
 from gpu_jobs.tasks.job import Job
 from templates import render
 from templates.serve.context import ServeContext
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 GENERATED, BARE = "generated server, penguins model", "bare FastAPI, constant answer"
 CONNECTIONS = 64
 BARE_SERVER = """
@@ -208,19 +208,6 @@ def table(loads: dict[str, list[Loaded]], memory: dict[str, float], ready: dict[
     return "\n".join([*lines, "", said])
 
 
-def write_section(path: Path, name: str, title: str, text: str) -> None:
-    """Put the text between this benchmark's marks; what others wrote stays."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    section = f"{begin}\n## {title}\n\n{text}\n{end}"
-    old = path.read_text(encoding="utf-8") if path.exists() else "# Benchmark results\n"
-    if begin in old:
-        head, _, rest = old.partition(begin)
-        new = f"{head}{section}{rest.partition(end)[2]}"
-    else:
-        new = f"{old.rstrip()}\n\n{section}\n"
-    path.write_text(new, encoding="utf-8")
-
-
 def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -231,7 +218,7 @@ def main() -> int:
         print("wrk is not installed: apt-get install wrk", file=sys.stderr)
         return 1
     text = measure(given.seconds, given.rounds)
-    write_section(RESULTS, "serving", "Serving", text)
+    write_section("serving", "Serving", text)
     print(text)
     return 0
 

@@ -1,4 +1,4 @@
-"""Starting a runner so that it outlives whoever asked for it, whatever way that one ends. Linux and macOS only.
+"""Starting a runner or supervisor so that it outlives whoever asked for it, however that one ends. Linux and macOS only.
 
 A middleman in a new session starts the runner and exits at once: no parent link, no shared process group, no pipe.
 """
@@ -14,7 +14,7 @@ from phases.lock import held
 MIDDLEMAN = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
 
 
-def start_detached(argv: list[str], log: Path) -> None:
+def start_detached(argv: list[str], log: Path, cwd: Path | None = None) -> None:
     """Start `argv` as nobody's child; its output goes to `log`.
 
     Raises:
@@ -29,6 +29,7 @@ def start_detached(argv: list[str], log: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
+            cwd=cwd,
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from gpu_jobs.host import processes
 from memory import errors
 from memory.errors import DeployError, NeuroloomError
 from memory.unix_socket import SocketAddress
+from phases.starting import start_detached
 from phases.supervisor import records
 from phases.supervisor.request import DeployRequest
 from phases.supervisor.service import LINE_BYTES, SOCKET
@@ -22,8 +22,6 @@ __all__ = ["DeployRequest", "SupervisorClient", "ensure", "shut_down"]
 
 START_SECONDS = 15.0
 PING_SECONDS = 5.0
-# A middleman that ends at once: the supervisor has no parent whose end, or whose tree's end, would end it too.
-_MIDDLEMAN = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
 
 
 class SupervisorClient:
@@ -164,16 +162,7 @@ async def _answers(client: SupervisorClient) -> bool:
 
 def _spawn(home: Path) -> None:
     command = [sys.executable, "-P", "-W", "ignore", "-m", "phases.supervisor", "--home", str(home)]
-    with (home / "supervisor.log").open("ab") as log:
-        subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", "-c", _MIDDLEMAN, *command],
-            check=True,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=home,
-        )
+    start_detached(command, home / "supervisor.log", cwd=home)
 
 
 def _away(home: Path, why: str) -> DeployError:
