@@ -1,4 +1,4 @@
-"""Starting a runner or supervisor so that it outlives whoever asked for it, however that one ends. Linux and macOS only.
+"""Starting a runner or supervisor so that it outlives whoever asked for it, however that one ends. Linux, macOS.
 
 A middleman in a new session starts the runner and exits at once: no parent link, no shared process group, no pipe.
 """
