@@ -91,6 +91,7 @@ class Follower:
     after: str = "0"
     cancelling: bool = False
     _away_since: float | None = field(default=None, init=False)
+    _unsent: bool = field(default=False, init=False)
 
     async def until_it_stops(self, *, cancel_on_interrupt: bool) -> RunView:
         """Follow until the run has ended or waits for a person.
@@ -121,13 +122,26 @@ class Follower:
     async def _interrupted(self, cancel: bool) -> None:
         if not cancel:
             raise Detached
+        from memory.errors import NeuroloomError
+
         if self.cancelling:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, NeuroloomError):
                 await asyncio.wait_for(self.runs.cancel(self.run_id, at_once=True), 1.0)
             raise KeyboardInterrupt
         self.cancelling = True
         self.view.note("cancelling: the run stops at its next safe point (Ctrl-C again: at once)")
-        await self.runs.cancel(self.run_id)
+        await self._cancel()
+
+    async def _cancel(self) -> None:
+        """Send the cancel, or keep it until Redis is back: a wish is never lost with the connection."""
+        from memory.errors import RedisAway
+
+        try:
+            await self.runs.cancel(self.run_id)
+            self._unsent = False
+        except RedisAway:
+            self._unsent = True
+            self.view.note("Redis is away: the cancel is sent when it is back (Ctrl-C again: leave now)")
 
     async def _read(self) -> RunView:
         looked = 0.0
@@ -161,6 +175,8 @@ class Follower:
             await asyncio.sleep(0.5)
             return []
         self._back()
+        if self._unsent:
+            await self._cancel()
         return found
 
     async def _look(self) -> RunView | None:

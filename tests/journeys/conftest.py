@@ -70,6 +70,8 @@ def house() -> Iterator[House]:
     """A house for the tests of one module; everything in it is stopped afterwards."""
     home, workspace = Path(tempfile.mkdtemp(prefix="nlh-")), Path(tempfile.mkdtemp(prefix="nlw-"))
     found = House(home, workspace)
+    for name in ("agents", "app", "gpu_jobs", "memory", "phases", "templates"):  # a person's own files, never ours
+        (workspace / f"{name}.py").write_text("raise RuntimeError('this file belongs to the person')\n")
     try:
         yield found
     finally:
