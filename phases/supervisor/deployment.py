@@ -25,6 +25,7 @@ BACKLOG = 2048
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a restart: the first, and the longest of a growing row
 MOST_CRASHES = 8  # in a row; a server that lived for `STABLE_SECONDS` begins a new row
 STABLE_SECONDS = 60.0
+STARTS = 3  # of a new version whose starting server was killed by somebody
 _LOG_LINES = 5
 
 
@@ -71,7 +72,7 @@ class Deployment:
         """
         async with self._lock:
             if request.intent not in self.record.intents:
-                await self._change(request, keep=request.keep_previous)
+                await self._change_surely(request)
             elif self.record.current and self.record.current.intent == request.intent:
                 await self._start_again()
             return self.record.view()
@@ -154,6 +155,16 @@ class Deployment:
     def _drop_previous(self, intent: str) -> None:
         if self.record.previous is not None and self.record.previous.intent == intent:
             self._note(previous=None)
+
+    async def _change_surely(self, request: DeployRequest) -> None:
+        """Change to a version; a new server that somebody killed while it started says nothing of the version."""
+        for left in reversed(range(STARTS)):
+            try:
+                return await self._change(request, keep=request.keep_previous)
+            except DeployError as error:
+                if error.code != "deploy.killed" or not left:
+                    raise
+                log.warning("a starting server of %r was killed; it is started again", self.record.name)
 
     async def _change(self, request: DeployRequest, keep: bool) -> None:
         if not Path(request.serve).is_file():

@@ -76,7 +76,7 @@ async def until_ready(port: int, server: ServerProcess, seconds: float) -> float
     """Seconds until `server` itself answered 200 to `GET /readyz` on `port`, which other servers may share.
 
     Raises:
-        DeployError: `deploy.not_ready`: it ended, or did not answer in time.
+        DeployError: `deploy.not_ready`: it ended, or did not answer in time; `deploy.killed`: somebody killed it.
     """
     began, said = time.monotonic(), ["no answer"]
     asking, ending = asyncio.create_task(_ask_until_ready(port, server, said)), asyncio.create_task(server.ended())
@@ -89,7 +89,8 @@ async def until_ready(port: int, server: ServerProcess, seconds: float) -> float
     if asking in done:
         return time.monotonic() - began
     if ending in done:
-        raise DeployError(f"the server ended before it was ready: {ending.result()}", code="deploy.not_ready")
+        code = "deploy.killed" if "SIGKILL" in ending.result() else "deploy.not_ready"
+        raise DeployError(f"the server ended before it was ready: {ending.result()}", code=code)
     raise DeployError(f"the server was not ready after {seconds:g} s: {said[-1]}", code="deploy.not_ready")
 
 
