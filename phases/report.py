@@ -60,7 +60,7 @@ async def _context(active: ActiveRun, attempt: int, results: dict[str, Any]) -> 
         positive=dataset.get("positive"),
         primary=test["metric"],
         higher_is_better=test["higher_is_better"],
-        state=state["state"],
+        state=active.verdict or state["state"],
         attempt=attempt,
         verdict="rejected" if bad else "passed",
         override=await override_of(active) if bad else None,

@@ -24,7 +24,9 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "rows/s": (lambda v: f"{v:,.0f}", " rows/s"),
     "MB": (lambda v: f"{v:,.1f}", " MB"),
     "bytes": (lambda v: f"{v:,.0f}", " bytes"),
-    "target": (lambda v: f"{v:,.5g}", ""),
+    "target": (lambda v: f"{v:,.0f}" if abs(v) >= 1e5 else f"{v:,.5g}", ""),
+    "rows": (lambda v: f"{v:,.0f}", " rows"),
+    "parameters": (lambda v: f"{v:,.0f}", " parameters"),
 }
 
 
