@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memory.errors import InputError, RunError
+from memory.errors import InputError, MemoryConflict, RunError
 from memory.store import Memory
 from phases.request import RunRequest
 from phases.services.notes import Notes
@@ -102,3 +102,20 @@ async def test_what_a_person_writes_is_kept_apart_from_what_was_measured(
         await notes.get(run, "training-metrics")
     assert (await runs.get(run)).metrics == {}
     assert "state" in await notes.list(run)
+
+
+async def test_of_two_doors_that_saw_the_same_state_one_wakes_the_run(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    run = (await runs.start(request_of)).run_id
+    first = await memory.get(run, "state")
+    assert first is not None
+    await memory.put(run, "state", {**first.value, "state": "failed"}, by="test")
+    seen = await memory.get(run, "state")
+    assert seen is not None
+    await runs.wake(run, seen, {"resumes": 1})
+    with pytest.raises(MemoryConflict):
+        await runs.wake(run, seen, {"resumes": 2})
+    state = await memory.get(run, "state")
+    assert state is not None and (state.value["state"], state.value["resumes"]) == ("queued", 1)
+    assert len(await memory.queue()) == 1
