@@ -20,7 +20,8 @@ from gpu_jobs.spec import JobOutcome, JobSpec
 from memory.errors import BackendError, JobError
 
 OnEvent = Callable[[int, dict[str, Any]], Awaitable[None]]
-SHORTEST, LONGEST = 0.005, 0.1  # seconds between two looks
+SHORTEST, LONGEST = 0.002, 0.1  # seconds between two glances at the file that tells a job's end
+LOOK_PAUSE = 0.05  # seconds between two looks at all of a job's files
 HOST_PAUSE = 1.0  # seconds between two looks at the host while a job runs
 MOST_STARTS = 5
 MOST_HOSTS = 25
@@ -136,18 +137,18 @@ class Jobs:
         """Deliver events until the job has ended; a host that is gone is started again."""
         begin, host_seen, starts = time.monotonic(), 0.0, 0
         while True:
+            earlier = await files.bytes("exit")
             document = await files.look()
             await events.deliver()
             if document.stage == "finished":
                 return await _outcome(files, document)
-            now = time.monotonic()
-            if document.stage != "running" or now - host_seen >= HOST_PAUSE:
+            if document.stage != "running" or time.monotonic() - host_seen >= HOST_PAUSE:
                 starts += await self._ensure_host()
-                host_seen = now
+                host_seen = time.monotonic()
             if starts > MOST_HOSTS:
                 told = (await self._sandbox.read("jobs/host.log") or b"").decode(errors="replace").strip()[-800:]
                 raise BackendError(f"the job host ended {MOST_HOSTS} times during one job: {told}", code="backend.host")
-            await asyncio.sleep(min(LONGEST, max(SHORTEST, (now - begin) / 20)))
+            await _nap(files, earlier, begin)
 
     async def _ensure_host(self) -> bool:
         """Start the host unless it lives; True when started. That it is there once is its own lock's business."""
@@ -234,6 +235,16 @@ class _Events:
             event = _parsed(line)
             if number >= self._wanted and event is not None:
                 await self._on_event(number, event)
+
+
+async def _nap(files: _Files, ended: bytes, begin: float) -> None:
+    """Until the job's `exit` is no longer `ended`, or all of its files are due for a look."""
+    begun = time.monotonic()
+    while await files.bytes("exit") == ended:
+        now = time.monotonic()
+        if now - begun >= LOOK_PAUSE:
+            return
+        await asyncio.sleep(min(LONGEST, max(SHORTEST, (now - begin) / 20)))
 
 
 async def _outcome(files: _Files, document: _Look) -> JobOutcome:

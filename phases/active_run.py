@@ -7,6 +7,7 @@ replay reads and does not repeat. It does not know the order of the phases.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ D = TypeVar("D", bound=AgentDecision)
 RELAYED = frozenset(
     {"epoch", "checkpoint", "divergence", "early_stop", "limits", "resumed", "log", "range_test", "note"}
 )
+WRITTEN_BY_DOORS = frozenset({"state", "answer", "deploy-request"})
 MAX_STARTS = 8
 
 
@@ -65,6 +67,7 @@ class ActiveRun:
     resumes: int = 0
     current_job: str | None = None
     versions: dict[str, int] = field(default_factory=dict)
+    known_values: dict[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -75,12 +78,23 @@ class ActiveRun:
 
     async def put(self, name: str, value: Any, *, by: str, provenance: dict[str, Any] | None = None) -> None:
         """Write a key of this run under the lease."""
+        self.known_values.pop(name, None)
         await self.memory.put(self.id, name, value, by=by, lease=self.lease, provenance=provenance)
 
+    async def append(self, name: str, item: Any, *, by: str, write_id: str) -> int:
+        """Add an item to a list of this run, once per `write_id`; returns the length after that write."""
+        self.known_values.pop(name, None)
+        return await self.memory.append(self.id, name, item, by=by, lease=self.lease, write_id=write_id)
+
     async def get(self, name: str) -> Any:
-        """The value of a key of this run, or None."""
+        """The value of a key of this run, or None; what only the holder of the lease writes is read once."""
+        if name in self.known_values:
+            return json.loads(self.known_values[name])
         envelope = await self.memory.get(self.id, name)
-        return None if envelope is None else envelope.value
+        value = None if envelope is None else envelope.value
+        if name not in WRITTEN_BY_DOORS:
+            self.known_values[name] = json.dumps(value)
+        return value
 
     async def emit(self, event_type: str, event_key: str, /, **fields: Any) -> None:
         """Append an event once: `event_key` names the intent, so a replayed step does not say it again."""
@@ -149,7 +163,7 @@ class ActiveRun:
         """Append a decision record once and tell it as an event."""
         value, key = decision.model_dump(mode="json"), decision.key
         write = f"decision:{key}"
-        await self.memory.append(self.id, "decisions", value, by=decision.agent, lease=self.lease, write_id=write)
+        await self.append("decisions", value, by=decision.agent, write_id=write)
         shown = {"decision": decision.type, "agent": decision.agent, "reason": decision.reason}
         await self.emit("decision", key, key=key, reasoner=decision.reasoner, **shown)
 
@@ -230,7 +244,7 @@ class ActiveRun:
         mark = f"{self.resumes}:{job}"
         if mark in (await self.get("restarts") or []):
             return False
-        await self.memory.append(self.id, "restarts", mark, by="runner", lease=self.lease, write_id=f"restart:{mark}")
+        await self.append("restarts", mark, by="runner", write_id=f"restart:{mark}")
         return True
 
     async def _result(self, spec: JobSpec, outcome: JobOutcome) -> dict[str, Any]:

@@ -5,6 +5,7 @@ It asks a person when no target was named. It trains nothing.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any, Final
 
@@ -40,7 +41,10 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     training = with_measured(design.training, choices)
     configs = {"dataset": dataset, "architecture": design.architecture, "training": training}
     await active.in_thread(_write_configs, active, attempt, configs)
-    nodes = await round_trip(active, attempt, (await active.known("cluster", ClusterPlan)).workers)
+    workers = (await active.known("cluster", ClusterPlan)).workers
+    nodes, _ = await asyncio.gather(
+        round_trip(active, attempt, workers), active.in_thread(write_training_scripts, active.root, active.seed)
+    )
     await _remember(active, configs, nodes)
     await leave(active, ROW, attempt, _gate(active, preflight, nodes))
     return attempt, ""
@@ -126,7 +130,6 @@ def _dataset_name(active: ActiveRun) -> str:
 def _write_configs(active: ActiveRun, attempt: int, configs: dict[str, Any]) -> None:
     for name, value in configs.items():
         write_json(active.root / "attempts" / str(attempt) / "configs" / f"{name}.json", value)
-    write_training_scripts(active.root, active.seed)
 
 
 async def _remember(active: ActiveRun, configs: dict[str, Any], nodes: list[dict[str, Any]]) -> None:

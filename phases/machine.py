@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,17 @@ def facts(workspace: Path) -> dict[str, Any]:
     }
 
 
+@cache
+def version_of(package: str) -> str:
+    """The version of a distribution, as it was when this process first asked.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: it is not installed.
+    """
+    return metadata.version(package)
+
+
+@cache
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.clock import now
 from phases.gates import shown
+from phases.machine import version_of
 from phases.workspace import read_json, write_text
 from templates import render
 from templates.report import context as report
@@ -276,8 +277,8 @@ def library_versions(trained: dict[str, Any], names: Sequence[str]) -> tuple[dic
         return {name: str(value) for name, value in recorded.items()}, "training"
     found = {}
     for name in names:
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
+        with suppress(PackageNotFoundError):
+            found[name] = version_of(name)
     return found, "writing"
 
 

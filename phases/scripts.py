@@ -5,9 +5,9 @@ Each is a rendered template or a verbatim copy; what it says comes from the run'
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
 
+from phases.machine import version_of
 from phases.workspace import copy_package, copy_training_code, read_json, write_json, write_text
 from templates import render
 from templates.backup_sh.context import BackupShContext
@@ -35,7 +35,7 @@ def write_training_scripts(root: Path, seed: int) -> None:
     name = read_json(root / "attempts" / "1" / "configs" / "dataset.json")["name"]
     copy_training_code(root / "scripts" / "training_code")
     write_text(root / "scripts" / "train.py", render("train_py", TrainPyContext(name=name, run=root.name, seed=seed)))
-    versions = {package: metadata.version(package) for package in TRAINING}
+    versions = {package: version_of(package) for package in TRAINING}
     text = render("requirements_train", RequirementsTrainContext(packages=versions))
     write_text(root / "requirements-train.txt", text)
 

@@ -43,7 +43,7 @@ async def candidate(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int
         "better": scores["higher_is_better"],
     }
     await active.put("candidate-scores", scores, by=ROLE, provenance={"kind": "measured", "job": f"evaluate-{attempt}"})
-    await active.memory.append(active.id, "attempts", told, by=ROLE, lease=active.lease, write_id=f"attempt:{attempt}")
+    await active.append("attempts", told, by=ROLE, write_id=f"attempt:{attempt}")
     if good:
         return attempt, "candidate"
     context = {
@@ -69,16 +69,14 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     args = _job_args(attempt, configs, "test")
     args["champion"] = champion_args(active)
     read = {"job": "test", "attempt": attempt}
-    reads = await active.memory.append(
-        active.id, "test-reads", read, by=ROLE, lease=active.lease, write_id="test-read:test"
-    )
+    reads = await active.append("test-reads", read, by=ROLE, write_id="test-read:test")
     test = {**await active.job("test", args), "test_reads": reads}
     rows = [example["row"] for example in test["examples"]]
     bench_args = {"attempt_folder": f"attempts/{attempt}", "example_rows": rows, "seconds": 0.5}
     benchmark = await active.job("benchmark", bench_args)
     evaluate = await active.job("evaluate", _job_args(attempt, configs, "validation"), name=f"evaluate-{attempt}")
     results = {"test": test, "evaluate": evaluate, "benchmark": benchmark}
-    await active.in_thread(write_json, active.root / "reports" / "results.json", results)
+    await active.in_thread(write_json, active.root / "reports" / "results.json", results, None)
     plots = {"attempt_folder": f"attempts/{attempt}", "results": results, "history": f"attempts/{attempt}/history.json"}
     await active.job("plots", plots)
     hashes = await active.in_thread(seal, active.root / "attempts" / str(attempt))

@@ -17,6 +17,7 @@ from .report.context import FILTERS as REPORT
 _HERE = Path(__file__).parent
 
 
+@cache
 def artefacts() -> dict[str, Path]:
     """Every artefact's name and its template.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WARMING_KINDS = frozenset({"snapshot", "profile", "prepare"})  # after these somebody will want torch
 AGAIN = 0.1  # seconds until something that could not be done is tried again
+STRAYS = 1.0  # seconds until what an ended job left running is looked for: a dear look, and the next job waits for it
 
 
 class Host:
@@ -179,7 +180,7 @@ class Host:
                 self._retry(record.id)
             return
         self._fork(running, plan)
-        if spec["kind"] in WARMING_KINDS:
+        if spec["kind"] in WARMING_KINDS and not light(spec["kind"], self._tasks):
             self._warm()
 
     def _clear_earlier(self, record: Record, start: int) -> None:
@@ -292,7 +293,7 @@ class Host:
             return
         self._over.pop(job_id, None)
         del self._running[job_id]
-        self._left[running] = self._busy_at + AGAIN
+        self._left[running] = self._busy_at + STRAYS
         self._look(job_id)
 
     def _clear(self, running: Running) -> None:

@@ -62,7 +62,7 @@ class Running:
         self._next_strays = 0.0
         self._oom_before = processes.oom_kills()
         now = time.monotonic()
-        self._next_memory = now if watched else NEVER
+        self._next_memory = now + MEMORY_PAUSE if watched else NEVER
         self._next_disk = now if self.limits.get("disk_mb") else NEVER
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from xml.etree import ElementTree
 
 SVG = "http://www.w3.org/2000/svg"
@@ -29,6 +30,7 @@ _ALLOWED = _SHAPES | _OTHERS
 _LINKS = ("href", f"{{{XLINK}}}href")
 
 
+@lru_cache(maxsize=32)  # a run's report is written more than once, with the same figures
 def inline(svg: str) -> str:
     """The `<svg>` element alone: known elements, no scripts, handlers, styles or links outwards, ids made unique.
 

@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from gpu_jobs.host import processes
@@ -32,6 +33,12 @@ async def test_without_torch_the_torch_job_fails_with_the_import_error(
     outcome = await place.run("train")
     assert (outcome.state, outcome.error["code"]) == ("failed", "job.crashed")
     assert "no torch on this machine" in outcome.error["message"]
+
+
+async def test_a_job_that_needs_nothing_warm_does_not_have_torch_imported(place: Any) -> None:
+    assert (await place.run("snapshot")).state == "done"
+    host = json.loads((place.root / "jobs/host.json").read_text())["pid"]
+    assert psutil.Process(host).children() == []
 
 
 async def test_a_torch_free_job_is_not_kept_waiting_while_torch_is_imported(place: Any) -> None:

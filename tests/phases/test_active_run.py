@@ -1,0 +1,69 @@
+"""What a run in a runner's hands reads once, and what it must read again because doors write it too."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.reasoners.rules.reasoner import RulesReasoner
+from memory.errors import StaleEpoch
+from memory.store import Memory
+from phases.active_run import ActiveRun
+from phases.request import RunRequest
+from phases.services.runs import Runs
+from phases.settings import RunnerSettings
+
+
+async def taken(memory: Memory, runs: Runs, request: RunRequest) -> ActiveRun:
+    """A fresh run in the hands of a runner."""
+    view = await runs.start(request)
+    lease = await memory.acquire(view.run_id)
+    assert lease is not None
+    settings = RunnerSettings(home=memory.settings.home, memory=memory.settings)
+    return ActiveRun(view.run_id, memory, lease, request, settings, RulesReasoner())
+
+
+@pytest.mark.parametrize("name", ["state", "answer", "deploy-request"])
+async def test_what_a_door_writes_meanwhile_is_seen(
+    memory: Memory, runs: Runs, request_of: RunRequest, name: str
+) -> None:
+    active = await taken(memory, runs, request_of)
+    await active.get(name)
+    await memory.put(active.id, name, {"said": "by a door"}, by="door")
+    assert await active.get(name) == {"said": "by a door"}
+
+
+async def test_its_own_writes_are_seen_and_what_was_read_cannot_be_changed_by_accident(
+    memory: Memory, runs: Runs, request_of: RunRequest
+) -> None:
+    active = await taken(memory, runs, request_of)
+    assert await active.get("attempts") is None
+    await active.append("attempts", {"attempt": 1}, by="ml-developer", write_id="attempt:1")
+    (await active.get("attempts")).append("scribbled")
+    assert await active.get("attempts") == [{"attempt": 1}]
+    await active.append("attempts", {"attempt": 2}, by="ml-developer", write_id="attempt:2")
+    assert await active.get("attempts") == [{"attempt": 1}, {"attempt": 2}]
+    await active.put("config", {"a": 1}, by="neural-orchestrator")
+    assert await active.get("config") == {"a": 1}
+    await active.put("config", {"a": 2}, by="neural-orchestrator")
+    assert await active.get("config") == {"a": 2}
+
+
+async def test_what_only_the_holder_of_the_lease_writes_is_read_from_redis_once(
+    memory: Memory, runs: Runs, request_of: RunRequest
+) -> None:
+    active = await taken(memory, runs, request_of)
+    await active.put("config", {"a": 1}, by="neural-orchestrator")
+    await active.get("config")
+    await memory.put(active.id, "config", {"a": 2}, by="nobody who may")
+    assert await active.get("config") == {"a": 1}
+
+
+async def test_a_runner_that_lost_its_lease_is_refused_whatever_it_remembers(
+    memory: Memory, runs: Runs, request_of: RunRequest
+) -> None:
+    active = await taken(memory, runs, request_of)
+    assert await active.get("attempts") is None
+    await memory.release(active.lease)
+    assert await memory.acquire(active.id) is not None
+    with pytest.raises(StaleEpoch):
+        await active.append("attempts", {"attempt": 1}, by="ml-developer", write_id="attempt:1")
