@@ -127,7 +127,10 @@ class ErrorView(_View):
 
 
 class RunView(_View):
-    """One run as it is now. Every number about the model is a `Measurement`, so a bare one cannot be shown."""
+    """One run as it is now. Every number about the model is a `Measurement`, so a bare one cannot be shown.
+
+    `differences`: to each baseline in the run's metric, with its interval; positive = the network is better.
+    """
 
     run_id: str
     status: RunStatus
@@ -135,6 +138,7 @@ class RunView(_View):
     phases: tuple[PhaseView, ...] = ()
     metrics: dict[str, Measurement] = Field(default_factory=dict)
     baselines: dict[str, dict[str, Measurement]] = Field(default_factory=dict)
+    differences: dict[str, Measurement] = Field(default_factory=dict)
     importance: tuple[ImportanceView, ...] = ()
     model: ModelView | None = None
     deployment: DeploymentView | None = None

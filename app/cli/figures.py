@@ -19,7 +19,7 @@ PLAIN_UNITS = frozenset({"fraction", "target", "ratio", "", "nats"})
 def number(value: float) -> str:
     """Four significant digits, thousands apart, no exponent where people do not expect one."""
     if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
+        return f"{value + 0.0:g}"  # not "-0"
     if abs(value) >= 10_000:
         return f"{value:,.0f}"
     return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"

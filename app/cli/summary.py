@@ -12,11 +12,11 @@ from app.cli.figures import clean, clean_lines, figure, measured, number, one_li
 from phases.views import CheckView, PhaseView, RunView
 
 BASELINES = {"majority": "majority class", "mean": "mean", "linear": "linear model", "trees": "gradient-boosted trees"}
-WINS = {
-    "majority": "Always answering the majority class does better here",
-    "mean": "Always answering the mean does better here",
-    "linear": "A linear model does better here",
-    "trees": "Gradient-boosted trees do better here",
+WINNERS = {
+    "majority": "Always answering the majority class does",
+    "mean": "Always answering the mean does",
+    "linear": "A linear model does",
+    "trees": "Gradient-boosted trees do",
 }
 TOP_COLUMNS = 5
 METRICS_BESIDE = 4
@@ -73,18 +73,25 @@ def beside_baselines(run: RunView) -> str:
 
 
 def winners(run: RunView) -> list[str]:
-    """One plain sentence for each baseline that is better than the model on the run's metric."""
+    """One plain sentence for each baseline ahead of the model on the run's metric, and whether that is only noise."""
     name = _primary(run)
     if name is None:
         return []
     better = 1.0 if BY_NAME[name].higher_is_better else -1.0
     own = run.metrics[name].value
     return [
-        f"{WINS.get(key, f'The {key} baseline does better here')}: {name} {number(scores[name].value)} "
-        f"against {number(own)} of the network."
+        f"{WINNERS.get(key, f'The {key} baseline does')} {'as well' if _noise(run, key) else 'better'} here: "
+        f"{name} {number(scores[name].value)} against {number(own)} of the network"
+        f"{', a difference within the noise.' if _noise(run, key) else '.'}"
         for key, scores in run.baselines.items()
         if name in scores and better * (scores[name].value - own) > 0
     ]
+
+
+def _noise(run: RunView, baseline: str) -> bool:
+    """Whether the 95 % interval of the difference to the baseline holds zero."""
+    difference = run.differences.get(baseline)
+    return difference is not None and difference.interval is not None and difference.interval[1] >= 0
 
 
 def columns(run: RunView) -> str:

@@ -81,6 +81,8 @@ async def _results(memory: Memory, run: str) -> dict[str, Any]:
         }
         fields["metrics"], fields["baselines"] = numbers, scores["baselines"]
         fields["metric"] = scores["metric"]
+        versus = scores.get("versus") or {}
+        fields["differences"] = {name: one["difference"] for name, one in versus.items() if one}
     if evaluate:
         fields["importance"] = evaluate.get("importance") or ()
     for name in ("model", "deployment"):

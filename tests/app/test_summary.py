@@ -1,0 +1,26 @@
+"""What the end of a run says in words, beside its numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.cli.figures import number
+from app.cli.summary import winners
+from tests.app.fake_services import a_run, measured
+
+AHEAD = "Gradient-boosted trees do better here: accuracy 0.95 against 0.91 of the network."
+LEVEL = (
+    "Gradient-boosted trees do as well here: accuracy 0.95 against 0.91 of the network, a difference within the noise."
+)
+
+
+@pytest.mark.parametrize(("interval", "said"), [((-0.08, -0.01), AHEAD), ((-0.08, 0.002), LEVEL), (None, AHEAD)])
+def test_a_baseline_ahead_by_no_more_than_the_noise_is_not_called_better(
+    interval: tuple[float, float] | None, said: str
+) -> None:
+    run = a_run("deployed", differences={"trees": measured(-0.04, interval=interval)})
+    assert winners(run) == [said]
+
+
+def test_zero_has_no_sign() -> None:
+    assert number(-0.0) == number(0.0) == "0"
