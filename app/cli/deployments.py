@@ -58,11 +58,12 @@ def deployments(door: Door) -> int:
         return list(await services.deployments.list())
 
     found = door.call(work)
-    door.say({"deployments": [one.model_dump(mode="json") for one in found]}, lambda: _listed(found))
+    door.say({"deployments": [one.model_dump(mode="json") for one in found]}, lambda: listed(found))
     return failures.OK
 
 
-def _listed(found: list[DeploymentView]) -> str:
+def listed(found: list[DeploymentView]) -> str:
+    """The deployments as a table, and how a stopped one is served again."""
     from app.cli.summary import table
 
     if not found:
@@ -73,7 +74,8 @@ def _listed(found: list[DeploymentView]) -> str:
         rows.append(
             (one.name, one.status, one.version or "–", one.url or "–", pid, one.run_id or "–", str(one.restarts))
         )
-    return table(rows)
+    stopped = [f"serve {one.name} again: neuroloom deploy {one.run_id}" for one in found if one.status == "stopped"]
+    return "\n".join([table(rows), *stopped])
 
 
 @click.command(short_help="Back to the previous version.")

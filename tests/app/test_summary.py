@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from app.cli.deployments import listed
 from app.cli.figures import number
 from app.cli.summary import winners
-from tests.app.fake_services import a_run, measured
+from tests.app.fake_services import RUN, a_run, deployment, measured
 
 AHEAD = "Gradient-boosted trees do better here: accuracy 0.95 against 0.91 of the network."
 LEVEL = (
@@ -24,3 +25,9 @@ def test_a_baseline_ahead_by_no_more_than_the_noise_is_not_called_better(
 
 def test_zero_has_no_sign() -> None:
     assert number(-0.0) == number(0.0) == "0"
+
+
+def test_a_stopped_deployment_says_how_it_is_served_again() -> None:
+    stopped = deployment().model_copy(update={"status": "stopped", "url": None, "pid": None})
+    assert listed([stopped]).splitlines()[-1] == f"serve penguins again: neuroloom deploy {RUN}"
+    assert "again" not in listed([deployment()])
