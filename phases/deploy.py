@@ -10,7 +10,7 @@ from contextlib import suppress
 from http.client import HTTPException
 from typing import Any, Final
 
-from agents.decisions import DeploymentPlan, RolloutVerdict
+from agents.decisions import DeploymentPlan, DeploymentReview, RolloutVerdict
 from memory.errors import DeployError, GateRejected, MemoryConflict, NeuroloomError
 from phases import PHASES
 from phases.active_run import ActiveRun
@@ -21,6 +21,7 @@ from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import enter, leave
 from phases.publish import publish, published_checks
+from phases.report import gate_rows
 from phases.supervisor.client import DeployRequest, SupervisorClient, ensure
 from phases.workspace import read_json
 
@@ -36,8 +37,10 @@ BROKEN = (DeployError, OSError, ValueError, LookupError, TypeError, HTTPExceptio
 async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]:
     """Publish, and unless the run asked not to or a person refuses, serve and verify."""
     supervisor = await ensure(active.settings.home) if active.request.deploy else None
-    plan = await _plan(active, supervisor)
-    checks = await _published(active, attempt, plan)
+    plan, review = await _plan(active, supervisor)
+    checks = [fact("plan_reviewed", review.approves, why=review.reason), *await _published(active, attempt, plan)]
+    if not review.approves:
+        await leave(active, ROW, attempt, checks)
     if supervisor is None:
         return await _undeployed(active, attempt, checks, None)
     if refusal := _refusal(active, plan):
@@ -178,7 +181,8 @@ def _intent(active: ActiveRun) -> str:
     return f"{active.id}-{_key(active, 'deploy')}"
 
 
-async def _plan(active: ActiveRun, supervisor: SupervisorClient | None) -> DeploymentPlan:
+async def _plan(active: ActiveRun, supervisor: SupervisorClient | None) -> tuple[DeploymentPlan, DeploymentReview]:
+    """The cicd-engineer's plan and what the ml-developer says of it."""
     stored = await active.in_thread(read_json, active.root / "tests" / "validation_rows.json")
     context = {
         "request": active.request.model_dump(mode="json"),
@@ -187,7 +191,16 @@ async def _plan(active: ActiveRun, supervisor: SupervisorClient | None) -> Deplo
         "deployments": [] if supervisor is None else [dict(one) for one in await supervisor.list()],
         "policy": active.settings.policy.model_dump(mode="json"),
     }
-    return await active.decide(_key(active, "deployment-plan"), DeploymentPlan, ROLE, context)
+    plan = await active.decide(_key(active, "deployment-plan"), DeploymentPlan, ROLE, context)
+    seen = {
+        "plan": plan.model_dump(mode="json", include={"name", "version", "keep_previous"}),
+        "inputs": context["inputs"],
+        "deployments": context["deployments"],
+        "failed": [row.name for row in await gate_rows(active) if row.verdict == "failed" and row.phase == "validate"],
+        "override": await active.get("override") is not None,
+    }
+    review = await active.decide(_key(active, "deployment-review"), DeploymentReview, "ml-developer", seen)
+    return plan, review
 
 
 async def _published(active: ActiveRun, attempt: int, plan: DeploymentPlan) -> list[Check]:
@@ -229,14 +242,15 @@ async def _rollout(active: ActiveRun, attempt: int, plan: DeploymentPlan, superv
     key = _key(active, "rollout-checks")
     if (kept := await active.get(key)) is not None:
         return [Check.model_validate(one) for one in kept]
-    try:
-        view = await _serve(active, attempt, plan, supervisor)
-    except DeployError as error:
-        if error.code != "deploy.wrong_answers":
-            raise
-        checks = [fact("answers_as_tested", False, why=error.message)]
-    else:
-        checks = await _verify(active, view, supervisor)
+    free = measurement(active, (await active.in_thread(facts, active.root))["memory_free_mb"], "MB", job="deploy")
+    checks = [number("free_memory", free, ">=", FEWEST_MB, why="MB free on this machine before the start")]
+    if passed(checks):
+        try:
+            checks += await _verify(active, await _serve(active, attempt, plan, supervisor), supervisor)
+        except DeployError as error:
+            if error.code != "deploy.wrong_answers":
+                raise
+            checks.append(fact("answers_as_tested", False, why=error.message))
     await active.put(key, [check.model_dump(mode="json") for check in checks], by=ROLE)
     return checks
 
@@ -262,19 +276,19 @@ async def _serve(active: ActiveRun, attempt: int, plan: DeploymentPlan, supervis
 async def _verify(active: ActiveRun, view: dict[str, Any], supervisor: SupervisorClient) -> list[Check]:
     """What can be said of the served version; trouble on the way is a check that failed."""
     try:
-        free = measurement(active, (await active.in_thread(facts, active.root))["memory_free_mb"], "MB", job="deploy")
-        checks = [number("free_memory", free, ">=", FEWEST_MB, why="MB left on this machine")]
         health, metrics = await answers(view["url"], "/health"), await answers(view["url"], "/metrics")
         if (await _served(supervisor, view["name"])).get("intent") != _intent(active):
-            return checks  # the address is another run's by now, and what it says is not of this version
+            return []  # the address is another run's by now, and what it says is not of this version
     except BROKEN as error:
         return [fact("verified", False, why=f"{type(error).__name__}: {error}")]
-    why = f"{view['proven_rows']} stored rows, asked before it took any traffic"
+    differing = measurement(active, view["differing_rows"], "rows", job="deploy")
+    load = measurement(active, view["load_answered"], "requests", job="deploy")
+    why = f"of {view['proven_rows']} stored rows, asked before it took any traffic"
     return [
-        number("answers_differing", measurement(active, 0, "rows", job="deploy"), "<=", 0.0, why=why),
+        number("answers_differing", differing, "<=", 0.0, why=why),
+        number("minimal_load", load, ">=", 1.0, why="requests at once with the example row, each answered"),
         fact("health_answers", health, why="GET /health"),
         fact("metrics_answer", metrics, why="GET /metrics"),
-        *checks,
     ]
 
 

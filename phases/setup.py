@@ -5,9 +5,11 @@ Data are read by the snapshot job only; a refusal of the data ends the run here,
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from agents.decisions import ClusterPlan
+from memory.errors import InputError
 from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.gates import Check, fact, number
@@ -15,10 +17,11 @@ from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import leave
 from phases.sandbox import ensure_open
-from phases.workspace import write_json
+from phases.workspace import read_json, write_json
 
 ROW = PHASES[0]
 ROLE: Final = "neural-orchestrator"
+FEWEST_ROWS, FEWEST_COLUMNS = 10, 2
 
 
 async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
@@ -33,10 +36,13 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
         "training": {"seed": active.seed, "epochs": active.request.epochs},
         "validation": {"gates": active.request.gates},
     }
-    await active.in_thread(write_json, active.root / "configs" / "training.json", config)
+    path = active.root / "configs" / "training.json"
+    await active.in_thread(write_json, path, config)
+    valid = await active.in_thread(_valid, path, plan)
     await active.put("config", config, by=ROLE)
     await active.put("environment", machine, by=ROLE)
-    await leave(active, ROW, attempt, _gate(active, answered, snapshot), source=snapshot["source"])
+    refuse_tiny(snapshot)
+    await leave(active, ROW, attempt, [*_gate(active, answered, snapshot), valid], source=snapshot["source"])
     return attempt, verdict
 
 
@@ -60,7 +66,40 @@ def _gate(active: ActiveRun, answered: float, snapshot: dict[str, Any]) -> list[
     answer = measurement(active, answered * 1000, "ms", job="setup")
     return [
         number("backend_answered", answer, "<=", 60_000.0, why="the sandbox's answer"),
-        number("data_rows", rows, ">=", 10.0, why=f"rows read, content hash {snapshot['sha256'][:12]}"),
-        number("data_columns", columns, ">=", 2.0, why="columns read"),
-        fact("configuration_valid", True, why="the request was checked against the settings' types"),
+        number("data_rows", rows, ">=", float(FEWEST_ROWS), why=f"rows read, content hash {snapshot['sha256'][:12]}"),
+        number("data_columns", columns, ">=", float(FEWEST_COLUMNS), why="columns read"),
     ]
+
+
+def _valid(path: Path, plan: ClusterPlan) -> Check:
+    """Whether the configuration on disk is one, by the decision's own type, and the one that was decided."""
+    try:
+        found = ClusterPlan.model_validate({**read_json(path)["cluster"], "reason": plan.reason, "evidence": {}})
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        return fact("configuration_valid", False, why=f"configs/training.json: {error}")
+    same = {"reason", "evidence", "notes"}
+    equal = found.model_dump(exclude=same) == plan.model_dump(exclude=same)
+    return fact("configuration_valid", equal, why="configs/training.json, read back and checked by its type")
+
+
+def refuse_tiny(snapshot: dict[str, Any]) -> None:
+    """End a run whose table is too small to split, before anything is planned.
+
+    Raises:
+        InputError: `input.too_few_rows` or `input.no_usable_column`.
+    """
+    rows, columns = int(snapshot["rows"]), len(snapshot["columns"])
+    if columns < FEWEST_COLUMNS:
+        raise InputError(
+            f"the table has {columns} column: there is nothing to predict it from",
+            code="input.no_usable_column",
+            field="data",
+            fix="give a table with the target and at least one more column",
+        )
+    if rows < FEWEST_ROWS:
+        raise InputError(
+            f"the table has {rows} rows; fewer than {FEWEST_ROWS} cannot be split for training, validation and test",
+            code="input.too_few_rows",
+            field="data",
+            fix=f"give at least {FEWEST_ROWS} rows; some hundreds are needed for a useful model",
+        )

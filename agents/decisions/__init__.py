@@ -7,6 +7,7 @@ from agents.decisions.base import AgentDecision, Decision
 from agents.decisions.check import CheckDefinition, CheckResult
 from agents.decisions.cluster_plan import ClusterPlan
 from agents.decisions.deployment_plan import DeploymentPlan
+from agents.decisions.deployment_review import DeploymentReview
 from agents.decisions.diagnosis import Diagnosis
 from agents.decisions.rollout_verdict import RolloutVerdict
 from agents.decisions.task_plan import Dropped, Feature, Split, TaskPlan
@@ -23,6 +24,7 @@ TYPES: dict[str, type[AgentDecision]] = {
         ClusterPlan,
         TrainingRecovery,
         DeploymentPlan,
+        DeploymentReview,
         RolloutVerdict,
     )
 }
@@ -36,6 +38,7 @@ __all__ = [
     "ClusterPlan",
     "Decision",
     "DeploymentPlan",
+    "DeploymentReview",
     "Diagnosis",
     "Dropped",
     "Feature",

@@ -10,13 +10,12 @@ from agents.decisions.base import AgentDecision
 
 
 class DeploymentPlan(AgentDecision):
-    """Name, version and roll-back of a deployment, by the cicd-engineer, reviewed by the ml-developer.
+    """Name, version and roll-back of a deployment, by the cicd-engineer; `DeploymentReview` is the ml-developer's.
 
     Attributes:
         name: Name of the deployment: lower-case letters, digits and hyphens.
         version: Semantic version of the model.
         keep_previous: The version served before is kept to roll back to.
-        reviewed_by: The role that reviewed the plan.
         needs_approval: Policy asks a person first.
     """
 
@@ -24,5 +23,4 @@ class DeploymentPlan(AgentDecision):
     name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     version: str = Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")
     keep_previous: bool
-    reviewed_by: Literal["ml-developer"] = "ml-developer"
     needs_approval: bool = False

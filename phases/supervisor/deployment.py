@@ -46,7 +46,7 @@ class Deployment:
         self._leaving: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
         self._unsaved = False
-        self._proven = 0
+        self._proven = probe.Proof()
 
     @property
     def live(self) -> bool:
@@ -220,8 +220,8 @@ class Deployment:
         self._server = fresh
 
     async def _prove(self, port: int, request: DeployRequest) -> None:
-        await probe.minimal_load(port, request)
-        self._proven = await probe.proven_rows(port, request)
+        answered = await probe.minimal_load(port, request)
+        self._proven = probe.Proof(answered, *await probe.compare(port, request))
 
     async def _rehearse(self, request: DeployRequest) -> None:
         with _listening(0) as private:
@@ -307,7 +307,9 @@ class Deployment:
             since=_now(),
             error=None,
             restarts=0,
-            proven_rows=self._proven,
+            load_answered=self._proven.answered,
+            proven_rows=self._proven.rows,
+            differing_rows=self._proven.differing,
             intents=tuple(dict.fromkeys((*self.record.intents, current.intent)))[-records.INTENTS_KEPT :],
         )
 

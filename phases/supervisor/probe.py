@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from memory.errors import DeployError
 from phases.endpoint import same
@@ -20,6 +20,20 @@ ANSWER_SECONDS = 10.0
 CONNECTIONS, REQUESTS = 4, 5  # of the minimal load: each connection asks so many times
 PROVEN_ROWS, ROWS_PER_REQUEST = 64, 8  # of the proof: as many as tell, in bodies that fit any limit
 _PAUSE = 0.02
+
+
+class Proof(NamedTuple):
+    """What a version was asked before it took traffic.
+
+    Attributes:
+        answered: requests of the minimal load that were answered.
+        rows: stored rows that were asked again; 0 when the request brings none.
+        differing: of those, how many were answered otherwise than when the model was tested.
+    """
+
+    answered: int = 0
+    rows: int = 0
+    differing: int = 0
 
 
 class Connection:
@@ -108,29 +122,29 @@ async def _ask_until_ready(port: int, server: ServerProcess, said: list[str]) ->
         await asyncio.sleep(_PAUSE)
 
 
-async def minimal_load(port: int, request: DeployRequest) -> None:
-    """A few requests at once with the example; every one must be answered.
+async def minimal_load(port: int, request: DeployRequest) -> int:
+    """A few requests at once with the example; every one must be answered. Returns how many were.
 
     Raises:
         DeployError: `deploy.load_failed`: one was not.
     """
     try:
-        await asyncio.gather(*(_client(port, request) for _ in range(CONNECTIONS)))
+        return sum(await asyncio.gather(*(_client(port, request) for _ in range(CONNECTIONS))))
     except OSError as error:
         raise DeployError(
             f"version {request.version!r} does not answer its example request: {error}", code="deploy.load_failed"
         ) from error
 
 
-async def proven_rows(port: int, request: DeployRequest) -> int:
-    """Of how many stored rows the answers are those of the test; 0 when the request brings no proof.
+async def compare(port: int, request: DeployRequest) -> tuple[int, int]:
+    """How many stored rows were asked again, and how many answers differ: none, or it raises.
 
     Raises:
         DeployError: `deploy.wrong_answers`: a row is answered differently or not at all; `deploy.files_gone`: the
             proof cannot be read.
     """
     if request.proof is None:
-        return 0
+        return 0, 0
     stored = await asyncio.to_thread(_stored, Path(request.proof))
     try:
         async with connect(port) as connection:
@@ -152,7 +166,7 @@ async def proven_rows(port: int, request: DeployRequest) -> int:
             f"version {request.version!r} answers {differing} of {len(stored)} rows otherwise than when it was tested",
             code="deploy.wrong_answers",
         )
-    return len(stored)
+    return len(stored), differing
 
 
 async def _predictions(connection: Connection, rows: list[Any]) -> list[Any]:
@@ -174,12 +188,15 @@ def _stored(path: Path) -> list[tuple[Any, Any]]:
         ) from error
 
 
-async def _client(port: int, request: DeployRequest) -> None:
+async def _client(port: int, request: DeployRequest) -> int:
+    answered = 0
     async with connect(port) as connection:
         for _ in range(REQUESTS):
             status, body = await connection.ask("/predict", request.example_request)
             if status != 200:
                 raise ConnectionError(f"status {status}: {body[:300].decode(errors='replace')}")
+            answered += 1
+    return answered
 
 
 def _answers(pid: int, server_port: int, our_port: int) -> bool:

@@ -37,7 +37,9 @@ class Record(BaseModel):
     since: str | None = None
     error: str | None = None
     ready_seconds: float | None = None
+    load_answered: int = 0
     proven_rows: int = 0
+    differing_rows: int = 0
     intents: tuple[str, ...] = ()
 
     def view(self) -> dict[str, Any]:
@@ -57,7 +59,9 @@ class Record(BaseModel):
             "since": self.since,
             "error": self.error,
             "ready_seconds": self.ready_seconds,
+            "load_answered": self.load_answered,
             "proven_rows": self.proven_rows,
+            "differing_rows": self.differing_rows,
         }
 
 

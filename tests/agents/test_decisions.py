@@ -22,10 +22,10 @@ from agents.reasoners.rules import architecture, task_plan
 from memory.errors import AssertedOnly
 
 
-def test_there_are_the_eight_decisions_of_the_design() -> None:
+def test_there_are_the_decisions_of_the_design() -> None:
     assert set(TYPES) == {
         "TaskPlan", "ArchitectureDesign", "ValidationPlan", "Diagnosis", "ClusterPlan", "TrainingRecovery",
-        "DeploymentPlan", "RolloutVerdict",
+        "DeploymentPlan", "DeploymentReview", "RolloutVerdict",
     }  # fmt: skip
 
 

@@ -6,109 +6,28 @@ Publishing is left out: it is the templates' and the journeys' matter.
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.decisions import DeploymentPlan
 from agents.reasoners.rules import RulesReasoner
 from memory.errors import DeployError, GateRejected, InputError, RunError
 from memory.store import Memory, MemorySettings, open_memory
 from phases import deploy, runner
-from phases.active_run import ActiveRun
-from phases.request import RunRequest
 from phases.services import deployments as service
 from phases.services.deployments import Deployments
 from phases.services.runs import Runs
 from phases.settings import Policy, RunnerSettings
 from phases.supervisor import records
-from phases.supervisor.client import SupervisorClient, ensure, shut_down
+from phases.supervisor.client import SupervisorClient, shut_down
+from phases.supervisor.probe import CONNECTIONS, REQUESTS
 from phases.views import DeploymentView
-from tests.phases.supervisor.conftest import ROW, SERVER, ask, eventually, servers, supervisors, wish
+from tests.phases.conftest import Made
+from tests.phases.supervisor.conftest import SERVER, ask, eventually, supervisors, wish
 
-Made = Callable[..., Any]
-
-
-@pytest.fixture
-async def supervisor(home: Path) -> AsyncIterator[SupervisorClient]:
-    """The state folder's supervisor; it and its servers are stopped afterwards."""
-    yield await ensure(home)
-    await shut_down(home)
-    await eventually(lambda: not supervisors(home))
-    assert servers(home) == [], "servers outlived their supervisor"
-
-
-@pytest.fixture(autouse=True)
-def _published(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def published(active: ActiveRun, _attempt: int, plan: DeploymentPlan) -> list[Any]:
-        await active.put("model-view", _model(active.root, plan.name, plan.version), by="cicd-engineer")
-        return []
-
-    async def publish(active: ActiveRun, _attempt: int, plan: DeploymentPlan) -> dict[str, Any]:
-        return _model(active.root, plan.name, plan.version)
-
-    monkeypatch.setattr(deploy, "_published", published)
-    monkeypatch.setattr(deploy, "publish", publish)
-
-
-def _model(root: Path, name: str, version: str) -> dict[str, Any]:
-    return {"name": name, "version": version, "path": str(root / "models/model.onnx"), "sha256": "ab" * 32}
-
-
-@pytest.fixture
-async def ended(memory: Memory, runs: Runs, request_of: RunRequest) -> Made:
-    """Makes an ended run with a tested model whose server is a tiny one; keyword arguments are its behaviour."""
-
-    async def make(state: str = "finished", error: dict[str, Any] | None = None, **behaviour: Any) -> str:
-        view = await runs.start(request_of.model_copy(update={"deploy": True}))
-        root = Path(view.workspace)
-        for folder in ("attempts/1/scripts", "attempts/1/models", "models", "tests"):
-            (root / folder).mkdir(parents=True)
-        shutil.copy(SERVER, root / "attempts/1/scripts/serve.py")
-        for name in ("model.onnx", "preprocessing.json"):
-            (root / "attempts/1/models" / name).touch()
-        (root / "models/behaviour.json").write_text(json.dumps({"version": view.run_id, **behaviour}))
-        stored = {"label": "yes", "probabilities": {"yes": 0.75, "no": 0.25}}
-        (root / "tests/validation_rows.json").write_text(json.dumps({"rows": [ROW], "predictions": [stored]}))
-        dataset = {"name": "small.csv", "target": "left", "sha256": "cd" * 32, "features": []}
-        await memory.put(view.run_id, "dataset", dataset, by="test")
-        await memory.put(view.run_id, "artifacts", {"attempt": 1, "sha256": {}}, by="test")
-        known = await memory.get(view.run_id, "state")
-        assert known is not None
-        phases = [{**phase, "status": "passed", "seconds": 1.0} for phase in known.value["phases"]]
-        now = {**known.value, "state": state, "error": error, "phases": phases, "phase": "deploy", "attempt": 1}
-        taken = await memory.take("test")
-        assert taken is not None
-        await memory.put(view.run_id, "state", now, by="test")
-        await memory.done(taken)
-        return view.run_id
-
-    return make
-
-
-@pytest.fixture
-async def active(memory: Memory, home: Path) -> Made:
-    """Gives a run into the hands of a runner."""
-
-    async def take(run: str, policy: Policy | None = None, **changes: Any) -> ActiveRun:
-        request = await memory.get(run, "request")
-        lease = await memory.acquire(run)
-        assert request is not None and lease is not None
-        settings = RunnerSettings(home=home, memory=memory.settings, policy=policy or Policy())
-        asked = RunRequest.model_validate({**request.value, **changes})
-        return ActiveRun(run, memory, lease, asked, settings, RulesReasoner(), dataset_sha256="cd" * 32)
-
-    return take
-
-
-@pytest.fixture
-def service_of(memory: Memory, runs: Runs, home: Path) -> Deployments:
-    """The deployments service of a door."""
-    return Deployments(memory, runs, home)
+pytestmark = pytest.mark.usefixtures("unpublished")
 
 
 async def first(home: Path, supervisor: SupervisorClient) -> dict[str, Any]:
@@ -121,6 +40,16 @@ async def value(memory: Memory, run: str, name: str) -> Any:
     return None if found is None else found.value
 
 
+async def unhealthy(_url: str, _path: str) -> bool:
+    """An endpoint that does not answer well once it is served."""
+    return False
+
+
+async def unreachable(_url: str, _path: str) -> bool:
+    """An endpoint that cannot be asked."""
+    raise OSError("no route to it")
+
+
 # ---- the plan -----------------------------------------------------------------------------------------------------
 
 
@@ -129,14 +58,15 @@ async def test_the_plan_sees_what_is_served_and_what_policy_asks(
 ) -> None:
     await first(home, supervisor)
     run = await active(await ended(), Policy(ask_before_deploy=True))
-    plan = await deploy._plan(run, supervisor)
+    plan, review = await deploy._plan(run, supervisor)
     assert (plan.name, plan.version, plan.keep_previous, plan.needs_approval) == ("small", "1.1.0", True, True)
+    assert review.approves and review.evidence["served"] == "1.0.0"
 
 
 async def test_the_plan_of_a_new_name_is_its_first_version_and_asks_nobody(
     supervisor: SupervisorClient, ended: Made, active: Made
 ) -> None:
-    plan = await deploy._plan(await active(await ended(), name="fresh"), supervisor)
+    plan, _ = await deploy._plan(await active(await ended(), name="fresh"), supervisor)
     assert (plan.name, plan.version, plan.keep_previous, plan.needs_approval) == ("fresh", "1.0.0", False, False)
 
 
@@ -164,7 +94,10 @@ async def test_a_good_version_is_served_and_told_with_what_was_measured(
     assert (view["run_id"], view["version"], view["name"]) == (run.id, "1.0.0", "small")
     assert (await ask(view["url"]))["model"]["version"] == run.id
     gate = {check["name"]: check for check in (await value(memory, run.id, "phase5-complete"))["gate"]}
-    assert gate["answers_differing"]["measured"]["value"] == 0 and gate["answers_differing"]["why"].startswith("1 ")
+    served = await supervisor.get("small")
+    assert gate["answers_differing"]["measured"]["value"] == served["differing_rows"] == 0
+    assert gate["answers_differing"]["why"].startswith("of 1 ")
+    assert gate["minimal_load"]["measured"]["value"] == served["load_answered"] == CONNECTIONS * REQUESTS
 
 
 async def test_a_version_that_answers_otherwise_than_tested_never_takes_the_traffic(
@@ -180,10 +113,10 @@ async def test_a_replayed_way_back_does_not_bring_the_bad_version_back(
     home: Path, supervisor: SupervisorClient, ended: Made, active: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await first(home, supervisor)
-    monkeypatch.setattr(deploy, "FEWEST_MB", 1e12)
+    monkeypatch.setattr(deploy, "answers", unhealthy)
     run = await active(await ended())
     for _ in range(3):  # as after kills of the runner
-        with pytest.raises(GateRejected, match="free_memory"):
+        with pytest.raises(GateRejected, match="health_answers"):
             await deploy.run(run, 1, "deploy")
         assert (await supervisor.get("small"))["run_id"] == "r-1.0.0"
 
@@ -191,10 +124,10 @@ async def test_a_replayed_way_back_does_not_bring_the_bad_version_back(
 async def test_a_first_version_that_fails_is_undeployed_and_a_replay_does_not_deploy_it_again(
     home: Path, supervisor: SupervisorClient, ended: Made, active: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy, "FEWEST_MB", 1e12)
+    monkeypatch.setattr(deploy, "answers", unhealthy)
     run = await active(await ended())
     for _ in range(2):
-        with pytest.raises(GateRejected, match="free_memory"):
+        with pytest.raises(GateRejected, match="health_answers"):
             await deploy.run(run, 1, "deploy")
         assert await supervisor.list() == ()
     assert records.log_path(home, "small").read_text().count("starts") == 1
@@ -205,10 +138,7 @@ async def test_trouble_while_verifying_is_a_failed_check_and_the_version_before_
 ) -> None:
     await first(home, supervisor)
 
-    def broken(_: Path) -> dict[str, Any]:
-        raise OSError("no such device")
-
-    monkeypatch.setattr(deploy, "facts", broken)
+    monkeypatch.setattr(deploy, "answers", unreachable)
     with pytest.raises(GateRejected, match="verified"):
         await deploy.run(await active(await ended()), 1, "deploy")
     assert (await supervisor.get("small"))["run_id"] == "r-1.0.0"
@@ -221,7 +151,7 @@ async def test_a_way_back_that_fails_is_told_and_does_not_take_the_name_down(
     shutil.copy(SERVER, gone)
     await supervisor.deploy(wish(home, "1.0.0", name="small").model_copy(update={"serve": str(gone)}))
     gone.unlink()
-    monkeypatch.setattr(deploy, "FEWEST_MB", 1e12)
+    monkeypatch.setattr(deploy, "answers", unhealthy)
     run = await active(await ended())
     with pytest.raises(GateRejected, match="taken_out"):
         await deploy.run(run, 1, "deploy")
@@ -230,10 +160,10 @@ async def test_a_way_back_that_fails_is_told_and_does_not_take_the_name_down(
     assert "may still serve this version" in gate["taken_out"]["why"]
 
 
-@pytest.mark.parametrize("fewest", [0.0, 1e12])
+@pytest.mark.parametrize("reached", [True, False])
 async def test_what_another_run_put_in_the_place_stays_whatever_this_run_finds(
     home: Path, supervisor: SupervisorClient, memory: Memory, ended: Made, active: Made,
-    monkeypatch: pytest.MonkeyPatch, fewest: float,
+    monkeypatch: pytest.MonkeyPatch, reached: bool,
 ) -> None:  # fmt: skip
     verify = deploy._verify
 
@@ -242,10 +172,10 @@ async def test_what_another_run_put_in_the_place_stays_whatever_this_run_finds(
         return await verify(*words)
 
     monkeypatch.setattr(deploy, "_verify", after_another)
-    monkeypatch.setattr(deploy, "FEWEST_MB", fewest)
     run = await active(await ended())
-    if fewest:
-        with pytest.raises(GateRejected, match="free_memory"):
+    if not reached:
+        monkeypatch.setattr(deploy, "answers", unreachable)
+        with pytest.raises(GateRejected, match="verified"):
             await deploy.run(run, 1, "deploy")
     else:
         assert await deploy.run(run, 1, "deploy") == (1, "finished")

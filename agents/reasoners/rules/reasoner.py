@@ -11,6 +11,7 @@ from agents.decisions import (
     ArchitectureDesign,
     ClusterPlan,
     DeploymentPlan,
+    DeploymentReview,
     Diagnosis,
     RolloutVerdict,
     TaskPlan,
@@ -23,6 +24,7 @@ from agents.reasoners.rules import (
     deployment,
     diagnosis,
     recovery,
+    review,
     rollout,
     task_plan,
     validation,
@@ -39,6 +41,7 @@ RULES: dict[type[AgentDecision], Callable[[dict[str, Any]], AgentDecision]] = {
     ClusterPlan: cluster.decide,
     TrainingRecovery: recovery.decide,
     DeploymentPlan: deployment.decide,
+    DeploymentReview: review.decide,
     RolloutVerdict: rollout.decide,
 }
 
