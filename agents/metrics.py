@@ -46,7 +46,7 @@ class Metric:
     def path(self) -> str:
         """Dotted path to its measurement in `{"scores": …, "benchmark": …}`."""
         if self.name == "gap":
-            return "scores.gap"
+            return "validation.gap"
         return f"scores.metrics.{self.name}" if self.source == "scores" else f"{self.source}.{self.name}"
 
     @property
@@ -109,7 +109,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     _fraction("coverage", ("regression",), "share of true values inside the stated interval", chooses=False),
     Metric("bits_per_byte", "bits", False, 0.0, math.inf, ("language",), "scores", "bits to code a byte", True),
-    Metric("gap", "fraction", False, 0.0, 1.0, TASKS, "scores", "training score less the score on unseen rows"),
+    Metric("gap", "fraction", False, 0.0, 1.0, TASKS, "scores", "training score less the score on validation rows"),
     _cost("latency_p50_ms", "ms", "half of the answers are faster"),
     _cost("latency_p95_ms", "ms", "95 of 100 answers are faster"),
     _cost("latency_p99_ms", "ms", "99 of 100 answers are faster"),

@@ -44,25 +44,23 @@ async def ensure_open(active: ActiveRun) -> float:
 
 
 async def round_trip(active: ActiveRun, attempt: int, workers: int) -> list[dict[str, Any]]:
-    """The nodes that answered and how long an empty job takes there and back, in ms: one node per worker process.
+    """The nodes that answered, one per worker process, and the round trip to each in ms.
 
-    Measured once per attempt: a replay of this step reads what was measured, it does not time the reading.
+    To the first an empty job goes there and back; the others meet it as they will in training and answer it. Measured
+    once per attempt: a replay of this step reads what was measured, it does not time the reading.
     """
     known = await active.get(f"nodes-{attempt}")
     if known is not None:
         return list(known)
-    nodes = []
-    for rank in range(workers):
-        began, job = time.perf_counter(), f"round-trip-{attempt}-{rank}-{active.lease.epoch}"
-        await active.job("noop", {"seconds": 0}, name=job)
-        took = measurement(active, (time.perf_counter() - began) * 1000, "ms", job=job)
-        nodes.append(
-            {
-                "name": f"node-{rank}",
-                "role": "worker",
-                "backend": active.request.backend,
-                "round_trip_ms": took.model_dump(mode="json"),
-            }
-        )
+    began, job = time.perf_counter(), f"round-trip-{attempt}-{active.lease.epoch}"
+    await active.job("noop", {"seconds": 0}, name=job)
+    took = [measurement(active, (time.perf_counter() - began) * 1000, "ms", job=job).model_dump(mode="json")]
+    if workers > 1:
+        met = await active.job("connect", {}, name=f"connect-{attempt}", workers=workers)
+        took += [node["round_trip_ms"] for node in met["nodes"]]
+    nodes = [
+        {"name": f"node-{rank}", "role": "worker", "backend": active.request.backend, "round_trip_ms": found}
+        for rank, found in enumerate(took)
+    ]
     await active.put(f"nodes-{attempt}", nodes, by="neural-orchestrator")
     return nodes

@@ -31,7 +31,7 @@ async def candidate(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int
     plan = await _validation_plan(active, configs)
     scores = await active.job("evaluate", _job_args(attempt, configs, "validation"), name=f"evaluate-{attempt}")
     train = await _train_result(active, attempt)
-    results = {"scores": scores, "train": train, "cluster": {"nodes": await _nodes(active)}}
+    results = {"scores": scores, "validation": scores, "train": train}
     judged = [check.judge(results) for check in plan.at("candidate", results)]
     good = all(row.passed for row in judged if row.blocking)
     told = {
@@ -84,12 +84,8 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     await _remember_chosen(active, attempt, configs, evaluate)
     await active.put("validation", test, by=ROLE, provenance={"kind": "measured", "job": "test"})
     await active.put("benchmark-results", benchmark, by=ROLE, provenance={"kind": "measured", "job": "benchmark"})
-    judged = {
-        "scores": test,
-        "benchmark": benchmark,
-        "train": await _train_result(active, attempt),
-        "cluster": {"nodes": await _nodes(active)},
-    }
+    train = await _train_result(active, attempt)
+    judged = {"scores": test, "validation": evaluate, "benchmark": benchmark, "train": train}
     checks = [_row(active, check, judged) for check in plan.at("final", judged)]
     checks += champion_checks(active, test)
     if verdict == "rejected":
@@ -117,7 +113,7 @@ def _row(active: ActiveRun, check: CheckDefinition, results: dict[str, Any]) -> 
     """A judged check as a gate row; its number keeps the provenance of what was measured."""
     result, found = check.judge(results), check.measured(results)
     if isinstance(found, int) and not isinstance(found, bool):
-        found = measurement(active, found, check.name, job="cluster")
+        found = measurement(active, found, check.name, job="train")
     return Check(
         name=result.name,
         measured=found,
@@ -145,10 +141,6 @@ def _job_args(attempt: int, configs: dict[str, Any], split: str) -> dict[str, An
 
 async def _train_result(active: ActiveRun, attempt: int) -> dict[str, Any]:
     return dict(read_json(active.root / "attempts" / str(attempt) / "training-result.json"))
-
-
-async def _nodes(active: ActiveRun) -> int:
-    return len(await active.get("nodes-deployed") or [])
 
 
 async def _best(active: ActiveRun) -> int:

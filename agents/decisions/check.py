@@ -37,7 +37,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 class CheckDefinition(BaseModel):
     """One check of the validate gate.
 
-    The measurement at `path` in `{"scores": SCORES, "benchmark": …, "train": …, "cluster": …}` is compared
+    The measurement at `path` in `{"scores": SCORES, "validation": SCORES, "benchmark": …, "train": …}` is compared
     with `threshold`, or with `threshold_scale` times the measurement at `threshold_path`. With comparison
     `is` the value at `path` is a recorded yes or no; with `counted` it may be a plain count of the system,
     such as its nodes.

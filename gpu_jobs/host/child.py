@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 HELD = 77  # another process holds the job
 SILENT = 78  # the end could not be written: the disk is full
-TORCH_KINDS = frozenset({"preflight", "train", "export", "evaluate", "test"})
+TORCH_KINDS = frozenset({"preflight", "connect", "train", "export", "evaluate", "test"})
 WARM_KINDS = TORCH_KINDS | {"plots"}  # forked from the warm process, which has what they import
 MIB = 1 << 20
 

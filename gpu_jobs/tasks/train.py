@@ -57,13 +57,17 @@ def run(job: Job) -> dict[str, Any]:
         Cancelled: told to stop; a checkpoint was written.
         TrainingError: it diverged for good, a worker was lost, or a setting is refused.
     """
-    from gpu_jobs.training.workers import together
+    from gpu_jobs.training.workers import present, together
 
     architecture, settings = settings_of(job)
-    outcome = together(settings.workers, job.folder, lambda group: _work(job, architecture, settings, group))
+
+    def work(group: Group) -> tuple[list[int], Outcome | None]:
+        return present(group), _work(job, architecture, settings, group)
+
+    ranks, outcome = together(settings.workers, job.folder, work)
     if outcome is None:
         raise Cancelled(f"job {job.id!r} was told to stop; its checkpoint is written")
-    return _result(job, settings, outcome, architecture.classes)
+    return {**_result(job, settings, outcome, architecture.classes), "workers": len(set(ranks))}
 
 
 def _work(job: Job, architecture: Architecture, settings: TrainSettings, group: Group) -> Outcome | None:
@@ -108,5 +112,4 @@ def _result(job: Job, settings: TrainSettings, outcome: Outcome, classes: int) -
         "restored": outcome.restored,
         "device": settings.device,
         "threads": settings.threads if settings.workers == 1 else 1,
-        "workers": settings.workers,
     }

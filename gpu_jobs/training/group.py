@@ -1,4 +1,4 @@
-"""The processes that train together, as the loop sees them: sum a tensor, agree on rank 0's word.
+"""The processes that train together, as the loop sees them: sum a tensor, agree on rank 0's word, answer a call.
 
 `Alone` is one process; `GlooGroup` (workers.py) is several.
 """
@@ -24,6 +24,10 @@ class Group(Protocol):
         """Rank 0's `value`, on every rank."""
         ...
 
+    def echo(self, rank: int) -> float:
+        """Seconds that a word takes from rank 0 to `rank` and back, on rank 0; 0.0 on the others."""
+        ...
+
 
 class Alone:
     """One process."""
@@ -37,3 +41,7 @@ class Alone:
     def agree(self, value: Any) -> Any:
         """Its own value."""
         return value
+
+    def echo(self, rank: int) -> float:  # noqa: ARG002 - the protocol's
+        """Nobody to talk to."""
+        return 0.0

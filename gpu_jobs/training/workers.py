@@ -51,6 +51,26 @@ class GlooGroup:
         dist.broadcast_object_list(box, src=0)
         return box[0]
 
+    def echo(self, rank: int) -> float:
+        """One number sent to `rank` and sent back by it."""
+        word, began = torch.zeros(1), time.perf_counter()
+        if self.rank == 0 and rank != 0:
+            dist.send(word, rank)
+            dist.recv(word, rank)
+            return time.perf_counter() - began
+        if self.rank == rank != 0:
+            dist.recv(word, 0)
+            dist.send(word, 0)
+        return 0.0
+
+
+def present(group: Group) -> list[int]:
+    """Process id of every rank that takes part, by rank, as each of them said it."""
+    pids = torch.zeros(group.world, dtype=torch.float64)  # ids are below 2^22: exact
+    pids[group.rank] = os.getpid()
+    group.sum(pids)
+    return [int(pid) for pid in pids]
+
 
 def together(world: int, folder: Path, work: Callable[[Group], T]) -> T:
     """Run `work` on `world` ranks at once and return rank 0's answer; rank 0 is this process.

@@ -75,7 +75,7 @@ async def _results(memory: Memory, run: str) -> dict[str, Any]:
     scores = test or evaluate or {}
     fields: dict[str, Any] = {}
     if scores:
-        numbers = {**scores["metrics"], "gap": scores["gap"]}
+        numbers = {**scores["metrics"], "gap": (evaluate or scores)["gap"]}
         numbers |= {
             name: value for name, value in benchmark.items() if isinstance(value, dict) and "provenance" in value
         }

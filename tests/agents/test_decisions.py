@@ -191,7 +191,7 @@ def test_a_number_without_measured_provenance_is_never_judged(found: Any) -> Non
         ({"scores": {"metrics": {}}}, {}),
         ({"scores": {"versus": {"linear": None}}}, {"path": "scores.versus.linear.difference"}),
         ({"train": {"converged": None}}, {"path": "train.converged", "comparison": "is", "threshold": True}),
-        ({"cluster": {"nodes": None}}, {"path": "cluster.nodes", "counted": True}),
+        ({"train": {"workers": None}}, {"path": "train.workers", "counted": True}),
     ],
 )
 def test_a_blocking_check_on_an_undefined_value_fails_and_says_why(
@@ -236,8 +236,8 @@ def test_a_yes_or_no_and_a_count_are_judged_as_such() -> None:
     settled = check(path="train.converged", comparison="is", threshold=True)
     assert settled.judge({"train": {"converged": True}}).passed
     assert not settled.judge({"train": {"converged": False}}).passed
-    nodes = check(path="cluster.nodes", threshold=4, counted=True)
-    assert nodes.judge({"cluster": {"nodes": 4}}).passed and not nodes.judge({"cluster": {"nodes": 3}}).passed
+    nodes = check(path="train.workers", threshold=4, counted=True)
+    assert nodes.judge({"train": {"workers": 4}}).passed and not nodes.judge({"train": {"workers": 3}}).passed
 
 
 def test_an_undefined_value_hides_a_shown_check_and_never_a_blocking_one() -> None:

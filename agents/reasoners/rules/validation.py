@@ -85,7 +85,7 @@ def _gap(*, blocking: bool) -> CheckDefinition:
         threshold=0.05,
         blocking=blocking,
         tasks=TASKS,
-        says="score on training rows less the score on unseen rows: under 5 points",
+        says="score on training rows less the score on validation rows: under 5 points",
     )
 
 
@@ -110,7 +110,7 @@ PROFILES: Mapping[str, tuple[CheckDefinition, ...]] = {
         _gap(blocking=True),
         CheckDefinition(
             name="nodes",
-            path="cluster.nodes",
+            path="train.workers",
             comparison=">=",
             threshold=REFERENCE_NODES,
             blocking=True,
