@@ -74,6 +74,11 @@ class ActiveRun:
         """The run's folder, which is also the root of a local sandbox."""
         return Path(self.request.workspace) / "neural" / self.id
 
+    @property
+    def missing(self) -> list[str]:
+        """Markers of a missing value: those asked for, else those of the recipe."""
+        return list(self.request.missing) or list((self.recipe or {}).get("missing") or ())
+
     # ---- memory ---------------------------------------------------------------------------------------------------
 
     async def put(self, name: str, value: Any, *, by: str, provenance: dict[str, Any] | None = None) -> None:
@@ -207,9 +212,10 @@ class ActiveRun:
 
     def spec(self, kind: str, args: dict[str, Any], name: str, workers: int, device: str) -> JobSpec:
         """The job's specification: its id names the intent, so the same step is always the same job."""
-        planned = self.limits.memory_mb if self.limits is not None else None
-        memory = self.settings.job_memory_mb or planned
-        limits = Limits(memory_mb=memory, seconds=self.settings.job_hours * 3600)
+        planned = self.limits.model_dump(exclude={"seconds"}) if self.limits is not None else {}
+        if self.settings.job_memory_mb:
+            planned["memory_mb"] = self.settings.job_memory_mb
+        limits = Limits(**planned, seconds=self.settings.job_hours * 3600)
         return JobSpec(
             id=name,
             kind=kind,

@@ -31,7 +31,7 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     await ensure_open(active)
     plan = await _plan(active)
     snapshot = await take_snapshot(active)
-    dataset = plan.dataset(name=_dataset_name(active), snapshot=snapshot, missing=list(active.request.missing))
+    dataset = plan.dataset(name=_dataset_name(active), snapshot=snapshot, missing=active.missing)
     prepared = await active.job("prepare", {"dataset": dataset})
     design = await _design(active, attempt, plan, dataset, prepared)
     preflight = await active.job("preflight", _preflight_args(active, design), name=f"preflight-{attempt}")

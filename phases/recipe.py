@@ -21,7 +21,7 @@ async def load_recipe(active: ActiveRun) -> dict[str, Any] | None:
 
 
 async def recipe_of(memory: Memory, run: str) -> dict[str, Any]:
-    """Decisions by key, target and dataset hash of `run`."""
+    """Decisions by key, target, markers of missing values, and dataset hash of `run`."""
     decisions, dataset = await memory.get(run, "decisions"), await memory.get(run, "dataset")
     if decisions is None or dataset is None:
         raise InputError(
@@ -34,4 +34,5 @@ async def recipe_of(memory: Memory, run: str) -> dict[str, Any]:
         record["key"]: record for record in decisions.value if record["type"] not in {"ClusterPlan", "DeploymentPlan"}
     }
     kept.pop("target-proposal", None)
-    return {"decisions": kept, "target": dataset.value["target"], "dataset_sha256": dataset.value["sha256"]}
+    known = {"target": dataset.value["target"], "missing": dataset.value.get("missing") or []}
+    return {"decisions": kept, **known, "dataset_sha256": dataset.value["sha256"]}

@@ -53,7 +53,7 @@ async def take_snapshot(active: ActiveRun) -> dict[str, Any]:
         "source": request.data,
         "validation": request.validation,
         "test": request.test,
-        "missing": list(request.missing) or None,
+        "missing": active.missing or None,
     }
     snapshot = await active.job("snapshot", args)
     active.dataset_sha256 = snapshot["sha256"]

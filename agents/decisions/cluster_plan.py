@@ -15,6 +15,9 @@ class ClusterLimits(BaseModel):
     Attributes:
         memory_mb: Memory of one job's process tree.
         disk_mb: Disk that the run folder may take.
+        file_mb: Largest file that a job may write.
+        cpu_seconds: Processor time of one process.
+        open_files: Files that one process may have open.
         seconds: Deadline of the longest job.
     """
 
@@ -22,6 +25,9 @@ class ClusterLimits(BaseModel):
 
     memory_mb: int = Field(ge=256)
     disk_mb: int | None = Field(default=None, ge=64)
+    file_mb: int | None = Field(default=None, ge=64)
+    cpu_seconds: int | None = Field(default=None, ge=60)
+    open_files: int | None = Field(default=None, ge=64)
     seconds: float = Field(gt=0, le=30 * 86400)
 
 

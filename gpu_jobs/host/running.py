@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 MEMORY_PAUSE = 0.2  # seconds between two looks at the tree's memory
+DISK_PAUSE = 0.5  # at least so many between two looks at the folder's size
 GRACE = 10.0  # seconds between TERM and KILL where nobody said otherwise
 NEVER = float("inf")
 SIGNALS = {
@@ -63,7 +64,7 @@ class Running:
         self._oom_before = processes.oom_kills()
         now = time.monotonic()
         self._next_memory = now + MEMORY_PAUSE if watched else NEVER
-        self._next_disk = now if self.limits.get("disk_mb") else NEVER
+        self._next_disk = now + DISK_PAUSE if self.limits.get("disk_mb") else NEVER
 
     @property
     def deadline(self) -> float:
@@ -90,7 +91,7 @@ class Running:
             self._next_memory = time.monotonic() + MEMORY_PAUSE
         if now >= self._next_disk:
             self._look_at_disk(root)
-            self._next_disk = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
+            self._next_disk = time.monotonic() + max(DISK_PAUSE, 10 * (time.monotonic() - now))
 
     def heed(self) -> None:
         """Obey `control.json`: a cancel becomes TERM, and KILL after the grace that it names."""

@@ -15,7 +15,10 @@ from memory.errors import BackendError, UsageError
 
 def plan(request: dict[str, Any] | None = None, **machine: Any) -> ClusterPlan:
     return cluster.decide(
-        {"request": request or {}, "machine": {"cores": 4, "memory_mb": 16_000, "gpus": [], **machine}}
+        {
+            "request": request or {},
+            "machine": {"cores": 4, "memory_mb": 16_000, "disk_free_mb": 100_000, "gpus": [], **machine},
+        }
     )
 
 
@@ -111,3 +114,9 @@ def test_each_trouble_has_its_own_way_out(
 def test_giving_up_tells_the_person_what_they_can_do() -> None:
     assert "free some space" in recover("job.disk_full").reason
     assert "3 recoveries did not help" in recover(diverged=1, tries=3).reason
+
+
+def test_every_kind_of_limit_is_set_from_what_the_machine_has() -> None:
+    limits = plan(cores=4, memory_mb=10_000, disk_free_mb=1_000).limits
+    assert limits.memory_mb == 8_000 and limits.disk_mb == limits.file_mb == 900
+    assert limits.cpu_seconds == 4 * 86_400 and limits.open_files == 4096

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agents.decisions.cluster_plan import ClusterLimits
 from agents.reasoners.rules.reasoner import RulesReasoner
 from memory.errors import StaleEpoch
 from memory.store import Memory
@@ -67,3 +68,26 @@ async def test_a_runner_that_lost_its_lease_is_refused_whatever_it_remembers(
     assert await memory.acquire(active.id) is not None
     with pytest.raises(StaleEpoch):
         await active.append("attempts", {"attempt": 1}, by="ml-developer", write_id="attempt:1")
+
+
+async def test_a_job_gets_every_limit_of_the_plan_and_the_person_s_own_memory_limit_wins(
+    memory: Memory, runs: Runs, request_of: RunRequest
+) -> None:
+    active = await taken(memory, runs, request_of)
+    active.limits = ClusterLimits(memory_mb=800, disk_mb=700, file_mb=600, cpu_seconds=500, open_files=400, seconds=300)
+    limits = active.spec("noop", {}, "noop-1", 1, "cpu").limits
+    assert (limits.memory_mb, limits.disk_mb, limits.file_mb, limits.cpu_seconds, limits.open_files) == (
+        800, 700, 600, 500, 400,
+    )  # fmt: skip
+    active.settings = active.settings.model_copy(update={"job_memory_mb": 100})
+    assert active.spec("noop", {}, "noop-1", 1, "cpu").limits.memory_mb == 100
+
+
+async def test_the_markers_of_missing_values_are_the_request_s_else_the_recipe_s(
+    memory: Memory, runs: Runs, request_of: RunRequest
+) -> None:
+    active = await taken(memory, runs, request_of)
+    active.recipe = {"missing": ["?", "-99"]}
+    assert active.missing == ["?", "-99"]
+    active.request = request_of.model_copy(update={"missing": ("n/a",)})
+    assert active.missing == ["n/a"]

@@ -15,6 +15,9 @@ BACKENDS = ("local",)
 MOST_WORKERS = 64
 MEMORY_SHARE = 0.8
 """Share of the machine's memory that one job may take: the rest is for the server, Redis and the person."""
+DISK_SHARE = 0.9
+"""Share of the free disk that the run's folder may take, for the same reason."""
+OPEN_FILES = 4096
 DAY = 86400.0
 
 Device = Literal["cpu", "cuda", "mps"]
@@ -24,7 +27,7 @@ def decide(context: Mapping[str, Any]) -> ClusterPlan:
     """Where and how the run trains.
 
     Args:
-        context: `request` and `machine`: `{"cores", "memory_mb", "gpus": [{"name", "kind":
+        context: `request` and `machine`: `{"cores", "memory_mb", "disk_free_mb", "gpus": [{"name", "kind":
             "cuda"|"mps"}]}`; a GPU may also be just its name, and one with `usable` false does not count.
 
     Raises:
@@ -44,7 +47,6 @@ def decide(context: Mapping[str, Any]) -> ClusterPlan:
     device, device_why = _device(int(request.get("gpus") or 0), gpus, machine)
     workers, workers_why = _workers(request, device)
     cores = int(machine["cores"])
-    memory = max(256, int(machine["memory_mb"] * MEMORY_SHARE))
     notes = (
         (f"{workers} processes share {cores} cores: more processes than cores train slower",) if workers > cores else ()
     )
@@ -58,8 +60,21 @@ def decide(context: Mapping[str, Any]) -> ClusterPlan:
         workers=workers,
         topology="mesh" if workers > 1 else "single",
         device=device,
-        limits=ClusterLimits(memory_mb=memory, seconds=DAY),
+        limits=_limits(machine),
         notes=notes,
+    )
+
+
+def _limits(machine: Mapping[str, Any]) -> ClusterLimits:
+    """What one job may take of this machine; generous, so that only a job gone wild meets them."""
+    disk = max(64, int(machine["disk_free_mb"] * DISK_SHARE))
+    return ClusterLimits(
+        memory_mb=max(256, int(machine["memory_mb"] * MEMORY_SHARE)),
+        disk_mb=disk,
+        file_mb=disk,
+        cpu_seconds=int(machine["cores"] * DAY),
+        open_files=OPEN_FILES,
+        seconds=DAY,
     )
 
 
