@@ -47,7 +47,9 @@ def test_epochs_grow_only_when_the_schedule_cut_them_and_nobody_fixed_them(build
     scores = build.scores(network=0.80, train=0.81, linear=0.85)
     early = decide(build.candidate(scores=scores))
     assert "epochs" not in early.change
+    assert "--epochs" not in early.reason
     fixed = decide(build.candidate(scores=scores, train={"stopped": "schedule"}, request={"epochs": 20}))
+    assert "after the 20 asked for (--epochs)" in fixed.reason
     assert "epochs" not in fixed.change
 
 

@@ -241,14 +241,18 @@ def _under_fit(context: Mapping[str, Any], skills: Skills) -> Finding:
         "label_smoothing": 0.0,
         "rate": settings["rate"] * 1.5,
     }
-    if train.get("stopped") == "schedule" and not (context.get("request") or {}).get("epochs"):
+    asked = (context.get("request") or {}).get("epochs")
+    ended = train.get("stopped") == "schedule"
+    if ended and not asked:
         change["epochs"] = 2 * settings["epochs"]
     numbers = network["inputs"]["numbers"]
     if skills.trees - skills.network > skills.noise and 0 < numbers <= WIDE:
         change["number_embedding"] = "piecewise"
     told = f"training rows score {skills.train:.2f} and unseen ones {skills.network:.2f} (0 naive, 1 perfect)"
     other = max(skills.linear, skills.trees)
-    return Finding("under_fit", f"{told}, a baseline {other:.2f}" if other > skills.network else told, change)
+    told = f"{told}, a baseline {other:.2f}" if other > skills.network else told
+    short = f"; training ended after the {asked} asked for (--epochs), more would be tried without" if asked else ""
+    return Finding("under_fit", told + (short if ended else ""), change)
 
 
 def _effective(change: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
