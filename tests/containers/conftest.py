@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -29,13 +28,11 @@ def docker(*words: object, code: int | None = 0, folder: Path | None = None) -> 
 
 @pytest.fixture(scope="session")
 def base() -> str:
-    """The base image: the Dockerfile's own where it is here, else one made of this machine's Debian packages."""
+    """The Dockerfile's own base image where it is here or a registry gives it, else one of this machine's packages."""
+    for command in (["docker", "image", "inspect", BASE], ["docker", "pull", "--quiet", BASE]):
+        if subprocess.run(command, capture_output=True, timeout=300).returncode == 0:
+            return BASE
     script = Path(__file__).with_name("debian_base.py")
-    if (
-        shutil.which("dpkg") is None
-        or subprocess.run(["docker", "image", "inspect", BASE], capture_output=True).returncode == 0
-    ):
-        return BASE
     subprocess.run(["/usr/bin/python3", "-P", str(script), LOCAL_BASE], check=True, capture_output=True)
     return LOCAL_BASE
 

@@ -20,7 +20,7 @@ import pytest
 
 from tests.containers.conftest import SECRET, docker
 
-pytestmark = [pytest.mark.needs("docker"), pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs("docker", "package index"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def asked(url: str, body: Any = None) -> Any:
