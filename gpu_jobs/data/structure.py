@@ -42,7 +42,8 @@ class Structure:
 def scan(raw: bytes, delimiter: str, quote: str | None) -> Structure:
     """Finds records: newlines and delimiters count where the number of quotes before them is even (RFC 4180)."""
     mark, fence = ord(delimiter), ord(quote) if quote and quote.encode() in raw else None
-    ends, fields = [], []
+    ends: list[NDArray[np.intp]] = []
+    fields: list[NDArray[np.intp]] = []
     inside, carried, last = 0, 0, -1
     for at in range(0, len(raw), _CHUNK):
         part = np.frombuffer(raw, np.uint8, min(_CHUNK, len(raw) - at), at)
