@@ -35,6 +35,7 @@ from tests.acceptance.reevaluation.documents import (
 from tests.acceptance.reevaluation.gates import check_gates
 from tests.acceptance.reevaluation.printed import check_printed
 from tests.acceptance.reevaluation.scores import Split, check_split
+from tests.acceptance.reevaluation.tables import check_data
 from tests.acceptance.reevaluation.training import (
     check_histogram,
     expected_benchmark,
@@ -71,6 +72,7 @@ def check_measured(run: Run, seed: int, results: Document, check: Check) -> None
 def check_run(run: Run, memory: Document, answer: Document, check: Check) -> None:
     """Every number of a deployed run."""
     results = read(run.folder / "reports" / "results.json")
+    check_data(run, check)
     check_measured(run, int(memory["request"]["seed"]), results, check)
     check_results(run, memory, results, check)
     check_gates(run, memory, results | {"train": memory["training-metrics"]}, check)

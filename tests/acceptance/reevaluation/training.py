@@ -47,7 +47,7 @@ def expected_training(split: Split) -> Document:
             "equal": True,
         },
         "device": settings["device"],
-        "threads": settings["threads"],
+        "threads": settings["threads"] if settings["workers"] == 1 else 1,
         "workers": settings["workers"],
     }
 
