@@ -42,8 +42,7 @@ class Structure:
 def scan(raw: bytes, delimiter: str, quote: str | None) -> Structure:
     """Finds records: newlines and delimiters count where the number of quotes before them is even (RFC 4180)."""
     mark, fence = ord(delimiter), ord(quote) if quote and quote.encode() in raw else None
-    ends: list[NDArray[np.intp]] = []
-    fields: list[NDArray[np.intp]] = []
+    ends, fields = [], []
     inside, carried, last = 0, 0, -1
     for at in range(0, len(raw), _CHUNK):
         part = np.frombuffer(raw, np.uint8, min(_CHUNK, len(raw) - at), at)
@@ -62,8 +61,8 @@ def scan(raw: bytes, delimiter: str, quote: str | None) -> Structure:
         total = int(np.count_nonzero(delimiters))
         carried = total - int(before[-1]) if len(stops) else carried + total
     if raw and raw[-1] != _NEWLINE:
-        ends.append(np.asarray([len(raw)]))
-        fields.append(np.asarray([carried]))
+        ends.append(np.asarray([len(raw)], np.intp))
+        fields.append(np.asarray([carried], np.intp))
     end = np.concatenate(ends) if ends else np.zeros(0, np.int64)
     field = (np.concatenate(fields) if fields else np.zeros(0, np.int64)) + 1
     lengths = np.diff(end, prepend=last) - 1
