@@ -32,7 +32,7 @@ def _available(tool: str) -> bool:
 def _index_answers() -> bool:
     """Whether pip finds a package where it is set up to look."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"]
-    return subprocess.run([*command, "idna"], capture_output=True, timeout=60).returncode == 0
+    return subprocess.run([*command, "--retries", "0", "--timeout", "15", "idna"], capture_output=True).returncode == 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
