@@ -46,7 +46,7 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
         round_trip(active, attempt, workers), active.in_thread(write_training_scripts, active.root, active.seed)
     )
     await _remember(active, configs, nodes)
-    await leave(active, ROW, attempt, _gate(active, preflight, nodes))
+    await leave(active, ROW, attempt, _gate(active, attempt, preflight, nodes))
     return attempt, ""
 
 
@@ -139,9 +139,9 @@ async def _remember(active: ActiveRun, configs: dict[str, Any], nodes: list[dict
     await active.put("training-script", "scripts/train.py", by="neural-orchestrator")
 
 
-def _gate(active: ActiveRun, preflight: dict[str, Any], nodes: list[dict[str, Any]]) -> list[Check]:
+def _gate(active: ActiveRun, attempt: int, preflight: dict[str, Any], nodes: list[dict[str, Any]]) -> list[Check]:
     free = facts(active.root)["memory_free_mb"]
-    parameters = measurement(active, preflight["parameters"], "parameters", job="preflight")
+    parameters = measurement(active, preflight["parameters"], "parameters", job=f"preflight-{attempt}")
     checks = [
         number("architecture_builds", parameters, ">=", 1.0, why="parameters of the built network"),
         fact("step_is_finite", bool(preflight["finite"]), why="one step forward and backward"),

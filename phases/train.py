@@ -42,7 +42,7 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     better = BY_NAME[dataset["metric"]].higher_is_better
     watched = await active.in_thread(write_monitoring, active.root, slug(dataset["name"]), dataset["metric"], better)
     await active.put("monitoring", watched, by=ROLE)
-    await leave(active, ROW, attempt, _gate(active, result, exported), job=job)
+    await leave(active, ROW, attempt, _gate(active, attempt, result, exported), job=job)
     return attempt, ""
 
 
@@ -82,10 +82,10 @@ def _adjusted(training: dict[str, Any], recovery: TrainingRecovery) -> dict[str,
     return {**training, "rate": training["rate"] * recovery.rate_factor, "batch": batch}
 
 
-def _gate(active: ActiveRun, result: dict[str, Any], exported: dict[str, Any]) -> list[Check]:
+def _gate(active: ActiveRun, attempt: int, result: dict[str, Any], exported: dict[str, Any]) -> list[Check]:
     restored = result["restored"]
-    parity = measurement(active, exported["parity"]["max_relative"], "relative", job="export")
-    epochs = measurement(active, result["epochs_run"], "epochs", job="train")
+    parity = measurement(active, exported["parity"]["max_relative"], "relative", job=f"export-{attempt}")
+    epochs = measurement(active, result["epochs_run"], "epochs", job=result["seconds"]["provenance"]["job"])
     return [
         number("epochs_run", epochs, ">=", 1.0, why=f"ended by {result['stopped']}"),
         fact(
@@ -93,7 +93,7 @@ def _gate(active: ActiveRun, result: dict[str, Any], exported: dict[str, Any]) -
             result["stopped"] in {"early", "schedule", "budget", "control"},
             why=f"training ended by {result['stopped']}, best epoch {result['best_epoch']}",
         ),
-        fact("converged", bool(result["converged"]), why="the loss ended finite and below its start"),
+        fact("converged", bool(result["converged"]), why="stopped early or at the end of its schedule"),
         fact(
             "checkpoint_restored",
             bool(restored["equal"]),

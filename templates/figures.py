@@ -74,12 +74,16 @@ def _measured(value: object) -> Measurement:
     return value
 
 
+def _four_digits(value: float) -> str:
+    return f"{value:.4g}"
+
+
 def written(value: float, unit: str) -> str:
     """A number in its unit, to the digits that carry information: `0.9733`, `0.412 ms`, `21,862 bytes`."""
-    if unit not in _UNITS:
-        return f"{value:.4g} {unit}"
-    number, suffix = _UNITS[unit]
-    return number(value) + suffix
+    number, suffix = _UNITS.get(unit, (_four_digits, f" {unit}"))
+    text = number(value)
+    rounded_to_nothing = not text.strip("-0.,")
+    return (text.removeprefix("-") if rounded_to_nothing else text) + suffix
 
 
 def spoken(measurement: object) -> str:

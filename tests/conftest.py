@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,21 @@ REQUIRE_ALL = os.environ.get("REQUIRE") == "all"
 NOT_RUN = pytest.StashKey[list[str]]()
 
 
+@cache
 def _available(tool: str) -> bool:
     if tool == "cuda":
         return importlib.util.find_spec("torch") is not None and Path("/dev/nvidia0").exists()
+    if tool == "docker":  # the command alone builds nothing
+        return shutil.which(tool) is not None and subprocess.run([tool, "info"], capture_output=True).returncode == 0
+    if tool == "package index":
+        return _index_answers()
     return shutil.which(tool) is not None
+
+
+def _index_answers() -> bool:
+    """Whether pip finds a package where it is set up to look."""
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"]
+    return subprocess.run([*command, "--retries", "0", "--timeout", "15", "idna"], capture_output=True).returncode == 0
 
 
 def pytest_configure(config: pytest.Config) -> None:

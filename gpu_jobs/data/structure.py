@@ -61,8 +61,8 @@ def scan(raw: bytes, delimiter: str, quote: str | None) -> Structure:
         total = int(np.count_nonzero(delimiters))
         carried = total - int(before[-1]) if len(stops) else carried + total
     if raw and raw[-1] != _NEWLINE:
-        ends.append(np.asarray([len(raw)]))
-        fields.append(np.asarray([carried]))
+        ends.append(np.asarray([len(raw)], np.intp))
+        fields.append(np.asarray([carried], np.intp))
     end = np.concatenate(ends) if ends else np.zeros(0, np.int64)
     field = (np.concatenate(fields) if fields else np.zeros(0, np.int64)) + 1
     lengths = np.diff(end, prepend=last) - 1

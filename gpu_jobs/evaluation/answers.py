@@ -152,7 +152,7 @@ def store_rows(candidate: Candidate, rows: npt.NDArray[np.int64], truth: Sequenc
     columns = load_rows(candidate.place.root, rows[kept])
     raw = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     answers = Served(candidate.place.models).rows(raw)
-    document = {"rows": raw, "predictions": answers, "truth": [truth[i] for i in kept]}
+    document = {"rows": raw, "predictions": answers, "truth": [truth[i] for i in kept.tolist()]}
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_text(json.dumps(document, ensure_ascii=False, allow_nan=False), "utf-8")

@@ -90,7 +90,8 @@ def _numbers(judged: Judged, seed: int) -> Document:
     truth = judged.sample.truth.astype(np.float64)
     predicted = judged.predictions["network"].astype(np.float64)
     points = dots(truth, predicted, seed=seed)
-    return {"residuals": {"points": points, "histogram": histogram(predicted - truth)}}
+    error = predicted - truth
+    return {"residuals": {"points": points, "histogram": histogram(error), "median": float(np.median(error))}}
 
 
 def _classes(candidate: Candidate, judged: Judged, measure: Measure) -> Document:

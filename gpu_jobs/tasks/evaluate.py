@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Give the SCORES document of `args["split"]` with permutation importance.
+    """Give the SCORES document of `args["split"]` with permutation importance; keep the predictions.
 
     Args: "dataset", "architecture", "training", "attempt_folder", "split" (default validation; never test).
     """
@@ -17,6 +17,7 @@ def run(job: Job) -> dict[str, Any]:
 
     from gpu_jobs.evaluation.candidate import Candidate, Place
     from gpu_jobs.evaluation.errors import EvaluationError
+    from gpu_jobs.evaluation.final import save_predictions
     from gpu_jobs.evaluation.scorecard import importances, judge, scorecard
 
     args = job.args
@@ -33,6 +34,7 @@ def run(job: Job) -> dict[str, Any]:
     place = Place(job.root, job.path(args["attempt_folder"]) / "models")
     candidate = Candidate(place, args["architecture"], args["dataset"])
     judged, _ = judge(candidate, split, training, job.seed)
+    save_predictions(candidate, judged, place.models.parent / f"predictions-{split}.npz")
     job.check()
     document = scorecard(candidate, judged, job.measure, job.seed)
     job.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import json
 import os
@@ -109,3 +110,12 @@ def test_no_other_installed_distribution_ships_one_of_our_names() -> None:
     owners = importlib.metadata.packages_distributions()
     for package in PACKAGES:
         assert set(owners.get(package, [])) <= {"neuroloom"}, f"{package!r} is also shipped by {owners[package]}"
+
+
+def test_the_independent_re_evaluation_shares_no_code_with_the_product() -> None:
+    folder = ROOT / "tests" / "acceptance"
+    for path in [folder / "reevaluate.py", *(folder / "reevaluation").glob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        named = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        named += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert not {name.split(".")[0] for name in named} & {*PACKAGES, "torch", "sklearn"}, path.name

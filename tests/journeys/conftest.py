@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ class House:
         """Run a command with `--json` and return its one document."""
         found: dict[str, Any] = json.loads(self.say(*words, "--json", code=code).stdout)
         return found
+
+    def memory(self, run: str) -> dict[str, Any]:
+        """The value of every key that a run has."""
+        names = self.document("memory", "list", "--run", run)["keys"]
+        with ThreadPoolExecutor(3) as asking:
+            found = asking.map(lambda name: self.document("memory", "get", name, "--run", run), names)
+            return dict(zip(names, found, strict=True))
 
     def start(self, *words: object) -> subprocess.Popen[str]:
         """Start a command and leave it running."""

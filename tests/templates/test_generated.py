@@ -66,6 +66,52 @@ def test_the_alert_rules_name_only_metrics_that_the_server_counts() -> None:
         assert f'"{re.sub("_(bucket|total)$", "", metric)}"' in server
 
 
+@pytest.mark.needs("promtool")
+def test_prometheus_takes_the_rules_and_the_scrape_configuration(tmp_path: Path) -> None:
+    for name in ("rules.yml", "prometheus.yml"):
+        (tmp_path / name).write_text((FOLDER / "monitoring" / "golden" / name).read_text(encoding="utf-8"))
+    for kind, name in (("rules", "rules.yml"), ("config", "prometheus.yml")):
+        done = subprocess.run(["promtool", "check", kind, name], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.needs("promtool")
+def test_every_alert_fires_when_it_should_and_for_this_endpoint_only(tmp_path: Path) -> None:
+    rules = FOLDER / "monitoring" / "golden" / "rules.yml"
+    names = [rule["alert"] for group in yaml.safe_load(rules.read_text())["groups"] for rule in group["rules"][1:]]
+    troubled = {job: _series(job) for job in ("penguins", "another")}
+    quiet = {"input_series": troubled["another"], "alert_rule_test": [_alert(name, fires=False) for name in names]}
+    loud = {"input_series": troubled["penguins"], "alert_rule_test": [_alert(name, fires=True) for name in names]}
+    document = {"rule_files": [str(rules)], "tests": [{"interval": "1m", **one} for one in (quiet, loud)]}
+    (tmp_path / "alerts.yml").write_text(yaml.safe_dump(document))
+    done = subprocess.run(["promtool", "test", "rules", "alerts.yml"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _series(job: str) -> list[dict[str, str]]:
+    """An hour of an endpoint that is down, slow, failing, refusing rows and too large, as its last scrapes tell."""
+    counted = {"200": "0+10x70", "422": "0+10x70", "500": "0+10x70"}
+    slow = {"0.02": "0+0x70", "0.1": "0+30x70", "+Inf": "0+30x70"}
+    return [
+        {"series": f'up{{job="{job}"}}', "values": "0x70"},
+        {"series": f'process_resident_memory_bytes{{job="{job}"}}', "values": "900000000x70"},
+        *({"series": f'inference_requests_total{{job="{job}",code="{k}"}}', "values": v} for k, v in counted.items()),
+        *(
+            {"series": f'inference_latency_seconds_bucket{{job="{job}",le="{k}"}}', "values": v}
+            for k, v in slow.items()
+        ),
+    ]
+
+
+def _alert(name: str, *, fires: bool) -> dict[str, object]:
+    """What is expected of an alert after an hour; its texts and labels are those of the rules."""
+    rules = yaml.safe_load((FOLDER / "monitoring" / "golden" / "rules.yml").read_text(encoding="utf-8"))
+    rule = next(rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") == name)
+    job = {"job": "penguins"} if name in ("ModelDown", "LatencyHigh", "ResourceLimit") else {}
+    expected = {"exp_labels": {**rule["labels"], **job}, "exp_annotations": rule["annotations"]}
+    return {"eval_time": "1h", "alertname": name, "exp_alerts": [expected] if fires else []}
+
+
 @pytest.mark.parametrize("path", _goldens("Dockerfile"), ids=lambda path: path.name)
 def test_the_image_is_built_as_every_builder_can_and_runs_as_nobody(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()

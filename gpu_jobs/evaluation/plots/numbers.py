@@ -29,7 +29,7 @@ def against_plot(folder: Path, residuals: Mapping[str, Any], target: str) -> lis
 
 
 def residual_plot(folder: Path, residuals: Mapping[str, Any], target: str) -> list[Plot]:
-    """Draw the "histogram" {"edges", "counts"} of a test result's residuals."""
+    """Draw the "histogram" {"edges", "counts"} and say the "median" of a test result's residuals."""
     edges = np.asarray(residuals["histogram"]["edges"], float)
     counts = np.asarray(residuals["histogram"]["counts"], float)
     with sheet(folder, "residuals", "Residuals", (6.4, 3.2)) as (page, made):
@@ -37,6 +37,5 @@ def residual_plot(folder: Path, residuals: Mapping[str, Any], target: str) -> li
         page.axes.axvline(0, color=ORANGE, linestyle="--", linewidth=1.4)
         page.axes.set(xlabel=f"predicted - true {short(target)}", ylabel="rows")
         thousands(page.axes.xaxis, edges.tolist())
-        middle = edges[:-1][counts.cumsum() >= counts.sum() / 2][0] if counts.sum() else 0.0
-        page.alt.append(f"Half of the residuals lie below about {spoken(float(middle))}.")
+        page.alt.append(f"Half of the residuals lie below {spoken(float(residuals['median']))}.")
     return made
