@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,13 @@ REQUIRE_ALL = os.environ.get("REQUIRE") == "all"
 NOT_RUN = pytest.StashKey[list[str]]()
 
 
+@cache
 def _available(tool: str) -> bool:
     if tool == "cuda":
         return importlib.util.find_spec("torch") is not None and Path("/dev/nvidia0").exists()
+    if tool == "tmpfs":  # may we mount one? Tried where nobody else sees it
+        trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+        return shutil.which("unshare") is not None and not subprocess.run(trial, capture_output=True).returncode
     return shutil.which(tool) is not None
 
 
