@@ -172,10 +172,11 @@ def _memory(_settings: Settings) -> Iterator[Finding]:
     yield Finding("cores", True, False, str(cores))
 
 
-def _limits(_settings: Settings) -> Iterator[Finding]:
-    cgroup = Path("/sys/fs/cgroup")
-    writable = (cgroup / "cgroup.controllers").exists() and os.access(cgroup, os.W_OK)
-    found = "cgroup" if writable else "a watcher on the job's processes (no writable cgroup here)"
+def _limits(settings: Settings) -> Iterator[Finding]:
+    from gpu_jobs.host.cgroups import found as given
+
+    mine = given(settings.runner.job_cgroup)
+    found = "a control group" if mine else "a watcher on the job's processes (no control group was given to us)"
     yield Finding("memory limit of jobs", True, False, found)
 
 

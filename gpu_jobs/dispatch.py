@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from gpu_jobs.backends.protocol import Command, Sandbox
+from gpu_jobs.host.files import RESERVED, RESERVED_BYTES
 from gpu_jobs.host.record import SAFE_ID, error_document, stage
 from gpu_jobs.spec import JobOutcome, JobSpec
 from memory.errors import BackendError, JobError
@@ -129,6 +130,7 @@ class Jobs:
                 return JobOutcome(id=spec.id, state="failed", code=1, error=error)
         if restart:
             await files.write("control.json", {})
+        await files.reserve()
         wanted = {**spec.model_dump(mode="json"), "start": document.newest + 1, "lost": lost}
         await files.write("job.json", wanted)
         return None
@@ -202,6 +204,10 @@ class _Files:
 
     async def write(self, name: str, value: Mapping[str, Any]) -> None:
         await self._sandbox.write(f"jobs/{self.id}/{name}", json.dumps(value, allow_nan=False).encode())
+
+    async def reserve(self) -> None:
+        """Room for how the job ends, before there is a job: on a full disk nobody could tell us later."""
+        await self._sandbox.write(f"jobs/{self.id}/{RESERVED}", bytes(RESERVED_BYTES))
 
     async def look(self) -> _Look:
         job = await self.read("job.json")

@@ -145,6 +145,8 @@ class Wire:
                 code="memory.login",
                 fix="put user and password into NEUROLOOM_REDIS_URL: redis://user:password@host:port/0",
             ) from error
+        if isinstance(error, ConnectionError) and isinstance(error.__cause__, TimeoutError):
+            error = error.__cause__  # it listens and says nothing: there is no dead server to start
         if isinstance(error, ConnectionError | TimeoutError):
             problem = RedisAway(f"{self.where} is away: {error}", fix=self._fix())
         elif isinstance(error, ResponseError) and str(error).startswith(_PASSING):

@@ -33,6 +33,7 @@ from phases.views import ENDED
 log = logging.getLogger("neuroloom.runner")
 MAX_DELIVERIES = 25
 POLL_SECONDS = 0.2
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Runner:
@@ -90,6 +91,7 @@ class Runner:
     async def _keep(self, taken: Taken, main: asyncio.Task[None]) -> None:
         while await self.memory.keep(taken):  # noqa: ASYNC110 - a heartbeat has no event to wait for
             await asyncio.sleep(self.settings.memory.lease_seconds / 3)
+        log.warning("run %s was taken over by another runner", taken.lease.run)
         main.cancel()
 
     async def _drive(self, taken: Taken) -> None:
@@ -197,9 +199,10 @@ def _ending(active: ActiveRun, trouble: Exception) -> tuple[str, NeuroloomError]
             raise trouble
         return "failed", trouble
     if isinstance(trouble, OSError):
-        full = trouble.errno == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(trouble)
-        code = "run.disk_full" if full else "run.os"
-        return "failed", NeuroloomError(str(trouble), code=code, fix=again)
+        if trouble.errno in NO_SPACE or os.strerror(errno.ENOSPC) in str(trouble):
+            told, fix = f"the disk is full: {trouble}", f"free some space, then {again}"
+            return "failed", NeuroloomError(told, code="run.disk_full", fix=fix)
+        return "failed", NeuroloomError(str(trouble), code="run.os", fix=again)
     log.error("run %s crashed", active.id, exc_info=trouble)
     told = f"{type(trouble).__name__}: {trouble}"
     return "failed", NeuroloomError(told, code="run.crashed", fix=f"neuroloom logs {active.id}; then {again}")
@@ -233,8 +236,10 @@ async def _end(active: ActiveRun, verdict: str, error: NeuroloomError | None) ->
     await active.put("error", told, by="runner")
     artifacts, active.verdict = await active.get("artifacts"), verdict
     if artifacts is not None:
-        with suppress(FileNotFoundError):
+        try:
             await write_report(active, int(artifacts["attempt"]))
+        except OSError as trouble:  # a full disk must not keep the run from its end
+            log.warning("run %s: its last report could not be written: %s", active.id, trouble)
     ended = await active.state(state=verdict, error=told, phases=phases, reason=reason, question=None)
     await _tell_end(active.memory, active.lease, ended)
 

@@ -36,7 +36,7 @@ async def ensure_open(active: ActiveRun) -> float:
             await asyncio.sleep(wait)
             wait *= 2
     tasks = active.settings.tasks
-    active.jobs = Jobs(sandbox, HostSettings(tasks=str(tasks) if tasks else None))
+    active.jobs = Jobs(sandbox, HostSettings(tasks=str(tasks) if tasks else None, cgroup=active.settings.job_cgroup))
     active.limits = (await active.known("cluster", ClusterPlan)).limits
     if await active.get("cluster-id") is None:
         await active.put("cluster-id", f"local-{active.id}", by="neural-orchestrator")

@@ -40,6 +40,9 @@ class RunnerSettings(BaseModel):
     job_memory_mb: int | None = Field(
         default=None, ge=256, description="memory limit of one job; default: most of the machine"
     )
+    job_cgroup: str | None = Field(
+        default=None, description="folder of a control group given to us: it then holds the memory of the jobs"
+    )
     job_hours: float = Field(default=24.0, gt=0, description="deadline of one job in hours")
     python: str = sys.executable
     tasks: Path | None = Field(default=None, description="folder with further task kinds, for benchmarks and tests")

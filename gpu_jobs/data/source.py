@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import stat
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +55,8 @@ def open_source(path: Path) -> Source:
     """Reads a file whole.
 
     Raises:
-        DataError: `input.missing_file`, `input.directory`, `input.unreadable`, `input.empty`, `input.binary`.
+        DataError: `input.missing_file`, `input.directory`, `input.unreadable`, `input.changing`, `input.empty`,
+            `input.binary`.
     """
     packed, mtime = _read(path)
     facts = {
@@ -74,7 +77,7 @@ def _read(path: Path) -> tuple[bytes, int]:
         if path.is_dir():
             raise DataError(f"{path.name!r} is a directory", "input.directory", fix=f"name one file in it: {_FORMATS}")
         with path.open("rb") as file:
-            return file.read(), path.stat().st_mtime_ns
+            before, packed, after = os.fstat(file.fileno()), file.read(), os.fstat(file.fileno())
     except FileNotFoundError:
         raise _missing(path) from None
     except NotADirectoryError:
@@ -84,6 +87,10 @@ def _read(path: Path) -> tuple[bytes, int]:
         raise DataError(
             f"{path.name!r} cannot be read: {why}", "input.unreadable", fix=f"check its permissions: ls -l {path}"
         ) from None
+    if stat.S_ISREG(before.st_mode) and (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+        told = f"{path.name!r} was written to while it was read"
+        raise DataError(told, "input.changing", fix="wait until it is whole, then resume the run")
+    return packed, before.st_mtime_ns
 
 
 def _missing(path: Path) -> DataError:

@@ -87,18 +87,23 @@ def open_group(name: str, memory_mb: int, given: str | None) -> Group | None:
     return None
 
 
+def found(given: str | None) -> bool:
+    """Whether there is a group that jobs may be put under."""
+    return any(os.access(folder, os.W_OK) for folder, _ in _parents(given))
+
+
 def _parents(given: str | None) -> list[tuple[Path, bool]]:
     if given:
         folder = Path(given)
         return [(folder, (folder / "cgroup.subtree_control").exists())]
-    found = []
+    own = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         unified = not controllers
         if unified or "memory" in controllers.split(","):
             base = MOUNT if unified else MOUNT / "memory"
-            found.append((base / path.lstrip("/"), unified))
-    return [(folder, unified) for folder, unified in found if _delegated(folder)]
+            own.append((base / path.lstrip("/"), unified))
+    return [(folder, unified) for folder, unified in own if _delegated(folder)]
 
 
 def _delegated(folder: Path) -> bool:

@@ -21,7 +21,7 @@ import traceback
 from pathlib import Path
 
 from gpu_jobs.host import processes
-from gpu_jobs.host.files import reserve, write_bytes
+from gpu_jobs.host.files import RESERVED, reserve, write_bytes
 from gpu_jobs.host.record import Record, error_document, exit_document
 from gpu_jobs.tasks.job import Cancelled, Job
 
@@ -73,12 +73,13 @@ def _claimed(root: Path, job_id: str, start: int, plan: dict[str, Any]) -> int:
     job = Job(root, spec)
     _surroundings(job, record)
     try:
-        limits = _limit(spec.get("limits") or {}, plan)
-        reserve(record.folder / ".exit.reserved")
+        asked = spec.get("limits") or {}
+        limits = _limit(asked, plan)
+        reserve(record.folder / RESERVED)
         began = {"start": start, "starts": start, "started_at": time.time(), "limits": limits}
         record.write_process({**processes.identity(os.getpid()), **began})
         record.close_last_event()
-        job.emit("limits", **limits)
+        job.emit("limits", **limits, asked={name: value for name, value in asked.items() if value})
         _write_result(record, _task(job.kind, plan.get("tasks"))(job))
         ended = exit_document(start, "done", time.monotonic() - begin)
     except BaseException as problem:  # the outermost frame of the task: whatever it is becomes the job's error

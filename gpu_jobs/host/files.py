@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-RESERVED_BYTES = 4096
+RESERVED, RESERVED_BYTES = ".exit.reserved", 4096
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -10,7 +10,7 @@ import os
 import re
 
 from gpu_jobs.host import processes
-from gpu_jobs.host.files import read_json, write_json, write_reserved
+from gpu_jobs.host.files import RESERVED, read_json, write_json, write_reserved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Record:
 
     def write_exit(self, value: Mapping[str, Any]) -> None:
         """Say how a start ended; through reserved disk blocks, so that a full disk cannot hide the end."""
-        write_reserved(self.folder / "exit", self.folder / ".exit.reserved", dict(value))
+        write_reserved(self.folder / "exit", self.folder / RESERVED, dict(value))
 
     def close_last_event(self) -> None:
         """End a line that a killed start left half-written, so that the next event is a line of its own."""

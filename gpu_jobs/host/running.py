@@ -162,7 +162,9 @@ class Running:
             known = SIGNALS[signal.Signals(number)]
             return exit_document(self.start, "failed", seconds, error_document(*known), code)
         if status == SILENT_STATUS:
-            error = error_document("job.disk_full", "the disk was full when the job began", "free some disk space")
+            error = error_document(
+                "job.disk_full", "the disk was full when the job began", "free some disk space, then resume the run"
+            )
             return exit_document(self.start, "failed", seconds, error)
         how = f"killed by {signal.Signals(number).name}" if number else f"left with code {status} and no word"
         error = error_document("job.crashed", f"the job was {how}", "the job's log may say why")

@@ -1,10 +1,13 @@
 """Seeded `kill -9` of runner, job and embedded Redis in every phase, and what each run must still be afterwards.
 
     python -P tests/acceptance/kills.py --kills 20 --seed 1
+    python -P tests/acceptance/kills.py --kills 10 --seed 1 --targets host supervisor
 
-Each kill has a run of its own with the recorded decisions of one undisturbed run (`--from`). After the takeover the
-run must be deployed, its test metrics must be those of the undisturbed run to the last bit, no job that had finished
-may have been started again, and the run must have been deployed exactly once. Prints a row per kill; exits 1 on a miss.
+Each kill has a run of its own with the recorded decisions of one undisturbed run (`--from`). A kill counts only where
+the run's state says, while its runner is held still, that it is in the phase that was meant; else the run ends in peace
+and another is drawn. After the takeover the run must be deployed, its test metrics must be those of the undisturbed run
+to the last bit, no job that had finished may have been started again, and the run must have been deployed exactly once.
+Prints a row per kill; exits 1 on a miss.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,12 +33,15 @@ import psutil
 from app.settings import Settings, load
 from app.wiring import open_services, shut_down
 from memory.errors import NeuroloomError
+from memory.store import open_memory
 from phases import PHASES
 from phases.request import RunRequest
 from phases.views import RunView
 
 DATA = Path(__file__).resolve().parents[2] / "examples" / "penguins.csv"
 TARGETS = ("runner", "job", "redis")
+MORE_TARGETS = ("host", "supervisor")
+MOST_DRAWS = 6
 LONGEST = 240.0
 
 
@@ -48,13 +54,22 @@ class Kill:
     share: float
 
 
-def plan(kills: int, seed: int) -> list[Kill]:
-    """At least one kill per phase and target, then more at random, all seeded."""
-    draw = random.Random(seed)
-    grid = [(row.name, target) for row in PHASES for target in TARGETS]
-    more = [(draw.choice(PHASES).name, draw.choice(TARGETS)) for _ in range(max(0, kills - len(grid)))]
+@dataclass(frozen=True)
+class Struck:
+    """One kill that was made: the phase that the state named then, how far into it, and what had finished before."""
+
+    phase: str
+    seconds: float
+    done: dict[str, int]
+
+
+def plan(kills: int, draw: random.Random, targets: tuple[str, ...] = TARGETS) -> list[Kill]:
+    """At least one kill per phase and target, then more at random; fewer go through the phases and targets in turn."""
+    grid = [(row.name, target) for row in PHASES for target in targets]
+    more = [(draw.choice(PHASES).name, draw.choice(targets)) for _ in range(max(0, kills - len(grid)))]
     if kills < len(grid):
-        grid = [(row.name, TARGETS[(i + seed) % 3]) for i, row in enumerate(PHASES)][:kills]
+        turn = draw.randrange(len(targets))
+        grid = [(row.name, targets[(i + turn) % len(targets)]) for i, row in enumerate(PHASES * kills)]
     return [Kill(phase, target, draw.uniform(0.05, 0.9)) for phase, target in [*grid, *more][:kills]]
 
 
@@ -101,29 +116,51 @@ async def ended(settings: Settings, run: str) -> RunView:
     raise TimeoutError(f"run {run} has not ended in {LONGEST:.0f} s")
 
 
-async def in_phase(settings: Settings, run: str, phase: str) -> RunView:
-    """Look until the run is in the phase."""
-    while True:
-        view = await look(settings, run)
-        if view is not None:
-            status = next(one.status for one in view.phases if one.name == phase)
-            if status == "running" or view.ended:
-                return view
-        await asyncio.sleep(0.01)
+async def phase_now(settings: Settings, run: str) -> str | None:
+    """The phase that the run is in by its state; None when it has ended."""
+    async with open_memory(settings.memory, "door") as memory:
+        envelope = await memory.get(run, "state")
+    state: dict[str, Any] = envelope.value if envelope else {}
+    running = [one["name"] for one in state.get("phases") or [] if one["status"] == "running"]
+    return running[0] if running and state["state"] == "running" else None
+
+
+async def in_phase(settings: Settings, run: str, phase: str) -> None:
+    """Look until the run is in the phase.
+
+    Raises:
+        TimeoutError: it never was.
+    """
+    deadline = time.monotonic() + LONGEST
+    while await phase_now(settings, run) != phase:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"run {run} was never seen in {phase}")
+        await asyncio.sleep(0.005)
 
 
 def processes(settings: Settings, folder: Path, target: str) -> list[int]:
     """Process ids of the target, now."""
-    if target == "redis":
-        return [int((settings.home / "redis.pid").read_text())]
-    if target == "runner":
-        mine = ["-m", "app.runner", str(settings.home / "runner.json")]
-        return [one.pid for one in psutil.process_iter(["cmdline"]) if (one.info["cmdline"] or [])[-3:] == mine]
+    match target:
+        case "redis":
+            return [int((settings.home / "redis.pid").read_text())]
+        case "runner":
+            return named("-m", "app.runner", str(settings.home / "runner.json"))
+        case "supervisor":
+            return named("-m", "phases.supervisor", "--home", str(settings.home))
+        case "host":
+            path = folder / "jobs" / "host.json"
+            return [json.loads(path.read_text())["pid"]] if path.exists() else []
     found = []
     for path in folder.glob("jobs/*/process.json"):
         if not (path.parent / "exit").exists() and psutil.pid_exists(pid := json.loads(path.read_text())["pid"]):
             found.append(pid)
     return found or served(folder)
+
+
+def named(*last: str) -> list[int]:
+    """Processes whose command line ends with these words."""
+    every = psutil.process_iter(["cmdline"])
+    return [one.pid for one in every if tuple(one.info["cmdline"] or [])[-len(last) :] == last]
 
 
 def served(folder: Path) -> list[int]:
@@ -145,18 +182,41 @@ def finished_jobs(folder: Path) -> dict[str, int]:
     return done
 
 
-async def strike(settings: Settings, folder: Path, kill: Kill, seconds: float) -> tuple[bool, dict[str, int]]:
-    """Wait into the phase, then kill; returns whether a process was hit, and what had finished by then."""
+async def strike(settings: Settings, view: RunView, kill: Kill, seconds: float) -> Struck | None:
+    """Wait into the phase, then kill inside it; None when the phase was over before the target was there."""
+    began = time.monotonic()
     await asyncio.sleep(kill.share * seconds)
-    deadline = time.monotonic() + (5.0 if kill.target == "job" else 1.0)
-    while time.monotonic() < deadline:
-        done = finished_jobs(folder)
-        if pids := processes(settings, folder, kill.target):
-            for pid in pids:
-                os.kill(pid, signal.SIGKILL)
-            return True, done
-        await asyncio.sleep(0.005)
-    return False, finished_jobs(folder)
+    while await phase_now(settings, view.run_id) == kill.phase:
+        if struck := await strike_now(settings, view, kill, began):
+            return struck
+        await asyncio.sleep(0.002)
+    return None
+
+
+async def strike_now(settings: Settings, view: RunView, kill: Kill, began: float) -> Struck | None:
+    """Hold the runner still, so that the run cannot leave its phase, and kill the target if it lives."""
+    folder = Path(view.workspace)
+    runners = processes(settings, folder, "runner")
+    for pid in runners:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        phase, done, pids = await phase_now(settings, view.run_id), finished_jobs(folder), []
+        if phase == kill.phase:
+            pids = [pid for pid in processes(settings, folder, kill.target) if hit(pid)]
+        return Struck(str(phase), time.monotonic() - began, done) if pids else None
+    finally:
+        for pid in runners:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def hit(pid: int) -> bool:
+    """Kill; whether it was there."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def numbers(view: RunView) -> dict[str, float]:
@@ -177,43 +237,56 @@ def misses(view: RunView, reference: dict[str, float], done: dict[str, int], set
     return wrong
 
 
-async def one(settings: Settings, request: RunRequest, kill: Kill, lengths: dict[str, float]) -> tuple[RunView, Any]:
-    """Start a run, kill in it, and let it end."""
-    view = await start(settings, request)
-    await in_phase(settings, view.run_id, kill.phase)
-    hit, done = await strike(settings, Path(view.workspace), kill, lengths[kill.phase])
-    return await ended(settings, view.run_id), (hit, done)
+async def one(
+    settings: Settings, request: RunRequest, kill: Kill, lengths: dict[str, float], draw: random.Random
+) -> tuple[RunView, Struck | None]:
+    """Start a run, kill in it, and let it end; again with another moment while the phase was over too soon."""
+    for _ in range(MOST_DRAWS):
+        view = await start(settings, request)
+        await in_phase(settings, view.run_id, kill.phase)
+        struck = await strike(settings, view, kill, lengths[kill.phase])
+        view = await ended(settings, view.run_id)
+        if struck is not None:
+            break
+        kill = Kill(kill.phase, kill.target, draw.uniform(0.0, kill.share))
+    return view, struck
+
+
+async def kill_all(settings: Settings, workspace: Path, asked: argparse.Namespace) -> tuple[int, int]:
+    """The undisturbed run, then one run per kill; returns the number of kills and of those that were not right."""
+    failed, draw = 0, random.Random(asked.seed)
+    chosen = [kill for kill in plan(asked.kills, draw, tuple(asked.targets)) if asked.only in {None, kill.phase}]
+    request = RunRequest(data=str(asked.data), target=asked.target, name="kills", workspace=str(workspace))
+    first = await ended(settings, (await start(settings, request)).run_id)
+    reference, lengths = numbers(first), {one.name: one.seconds or 0.0 for one in first.phases}
+    sys.stdout.write(f"undisturbed: {first.status}, {first.metric} {reference[str(first.metric)]:.6f}, {lengths}\n")
+    again = request.model_copy(update={"from_run": first.run_id})
+    for number, kill in enumerate(chosen, 1):
+        began = time.monotonic()
+        view, struck = await one(settings, again, kill, lengths, draw)
+        wrong = misses(view, reference, struck.done if struck else {}, settings)
+        failed += bool(wrong) or struck is None
+        told = "; ".join(wrong) or ("right" if struck else "nothing was there to kill")
+        where = f"in {struck.phase} after {struck.seconds:4.1f} s, {len(struck.done):2d} jobs done" if struck else "-"
+        took = f"{time.monotonic() - began:5.1f} s"
+        sys.stdout.write(f"{number:2d} {kill.phase:9s} {kill.target:10s} killed {where}, {took}: {told}\n")
+        sys.stdout.flush()
+    return len(chosen), failed
 
 
 async def main() -> int:
-    """Run the undisturbed run, then one run per kill."""
+    """Read what is asked, and have it done in a state folder and a workspace of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--target", default="species")
+    parser.add_argument("--targets", nargs="+", choices=[*TARGETS, *MORE_TARGETS], default=list(TARGETS))
     parser.add_argument("--only", choices=[row.name for row in PHASES], help="kills of this phase only")
     asked = parser.parse_args()
-    failed = 0
     async with state() as (settings, workspace):
-        request = RunRequest(data=str(asked.data), target=asked.target, name="kills", workspace=str(workspace))
-        first = await ended(settings, (await start(settings, request)).run_id)
-        reference, lengths = numbers(first), {one.name: one.seconds or 0.0 for one in first.phases}
-        sys.stdout.write(f"undisturbed: {first.status}, {first.metric} {reference[str(first.metric)]:.6f}, {lengths}\n")
-        again = request.model_copy(update={"from_run": first.run_id})
-        chosen = [kill for kill in plan(asked.kills, asked.seed) if asked.only in {None, kill.phase}]
-        for number, kill in enumerate(chosen, 1):
-            began = time.monotonic()
-            view, (hit, done) = await one(settings, again, kill, lengths)
-            wrong = misses(view, reference, done, settings)
-            failed += bool(wrong) or not hit
-            told = "; ".join(wrong) or ("right" if hit else "nothing was there to kill")
-            took = time.monotonic() - began
-            sys.stdout.write(
-                f"{number:2d} {kill.phase:9s} {kill.target:6s} {len(done)} jobs done, {took:5.1f} s: {told}\n"
-            )
-            sys.stdout.flush()
-    sys.stdout.write(f"{len(chosen)} kills, {failed} not right\n")
+        kills, failed = await kill_all(settings, workspace, asked)
+    sys.stdout.write(f"{kills} kills, {failed} not right\n")
     return 1 if failed else 0
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+
+from app.settings import load
+from app.wiring import open_services
 
 NEUROLOOM = Path(sys.executable).with_name("neuroloom")
 PENGUINS = Path(__file__).resolve().parents[2] / "examples" / "penguins.csv"
@@ -27,12 +35,13 @@ class House:
 
     home: Path
     workspace: Path
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """What a command needs to live here; a short lease, so that takeovers are quick."""
         own = {"NEUROLOOM_HOME": str(self.home), "NEUROLOOM_MEMORY_LEASE_SECONDS": "2", "COLUMNS": "160"}
-        return {**os.environ, **own}
+        return {**os.environ, **own, **self.more}
 
     def say(self, *words: object, code: int | None = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in the workspace and look at its exit code."""
@@ -60,6 +69,15 @@ class House:
             found = asking.map(lambda name: self.document("memory", "get", name, "--run", run), names)
             return dict(zip(names, found, strict=True))
 
+    def events(self, run: str) -> list[dict[str, Any]]:
+        """Everything that was told of a run, oldest first."""
+
+        async def read() -> list[dict[str, Any]]:
+            async with open_services(load(environ=self.environment)) as services:
+                return [event for _, event in await services.runs.events(run)]
+
+        return asyncio.run(read())
+
     def start(self, *words: object) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
         return subprocess.Popen(
@@ -73,19 +91,53 @@ class House:
         )
 
 
-@pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    """A house for the tests of one module; everything in it is stopped afterwards."""
+def wait_for(house: House, run: str, statuses: set[str], seconds: float = 120) -> dict[str, Any]:
+    """Look until the run has one of the statuses."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = json.loads(house.say("show", run, "--json", code=None).stdout)
+        if found["status"] in statuses:
+            return dict(found)
+        Event().wait(0.2)
+    raise AssertionError(f"{run} did not become {statuses}: {found['status']}")
+
+
+def of_test(found: dict[str, Any]) -> dict[str, float]:
+    """The metrics of the test split of a run's document; latencies are measured anew in each run."""
+    rows = found["metrics"].items()
+    return {name: one["value"] for name, one in rows if one["provenance"]["split"] == "test"}
+
+
+def heard(lines: Iterable[str], pattern: str) -> str:
+    """The first line that matches, read as a person reads it: as it is printed."""
+    seen = []
+    for line in lines:
+        seen.append(line)
+        if re.search(pattern, line):
+            return line
+    raise AssertionError(f"{pattern!r} was never said in:\n{''.join(seen)}")
+
+
+@contextmanager
+def a_house(more: dict[str, str] | None = None) -> Iterator[House]:
+    """A house; everything in it is stopped and removed afterwards."""
     home, workspace = Path(tempfile.mkdtemp(prefix="nlh-")), Path(tempfile.mkdtemp(prefix="nlw-"))
-    found = House(home, workspace)
-    for name in ("agents", "app", "gpu_jobs", "memory", "phases", "templates"):  # a person's own files, never ours
-        (workspace / f"{name}.py").write_text("raise RuntimeError('this file belongs to the person')\n")
+    found = House(home, workspace, more or {})
     try:
         yield found
     finally:
         found.say("down", code=None)
         shutil.rmtree(home, ignore_errors=True)
         shutil.rmtree(workspace, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    """A house for the tests of one module, in whose workspace a person has modules of their own."""
+    with a_house() as found:
+        for name in ("agents", "app", "gpu_jobs", "memory", "phases", "templates"):  # a person's own files, never ours
+            (found.workspace / f"{name}.py").write_text("raise RuntimeError('this file belongs to the person')\n")
+        yield found
 
 
 @pytest.fixture(scope="module")

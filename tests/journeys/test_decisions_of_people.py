@@ -7,21 +7,10 @@ import signal
 import time
 from pathlib import Path
 from threading import Event
-from typing import Any
 
-from tests.journeys.conftest import House
+from tests.journeys.conftest import House, wait_for
 
 QUICK = ("--epochs", "4")
-
-
-def wait_for(house: House, run: str, statuses: set[str], seconds: float = 120) -> dict[str, Any]:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = json.loads(house.say("show", run, "--json", code=None).stdout)
-        if found["status"] in statuses:
-            return dict(found)
-        Event().wait(0.2)
-    raise AssertionError(f"{run} did not become {statuses}: {found['status']}")
 
 
 def training(house: House, seconds: float = 90) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from gpu_jobs.data.errors import DataError
 from gpu_jobs.data.reading import read_table
+from gpu_jobs.data.source import open_source
 
 from .conftest import Ingest, prepare, profiled
 
@@ -230,3 +232,20 @@ def test_a_validation_file_that_lacks_a_column_is_refused(ingest: Ingest, write:
 def test_too_few_rows_to_split_are_refused(ingest: Ingest, root: Path) -> None:
     ingest("a,y\n1,2.5\n3,4.5\n")
     refusal("input.too_few_rows", prepare, root, "y", "regression")
+
+
+def test_a_file_that_somebody_writes_to_while_it_is_read_is_refused_and_read_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "growing.csv"
+    path.write_text("a,b\n" + "1,2\n" * 2_000_000)
+    with subprocess.Popen(["sh", "-c", 'while :; do echo 3,4; done >> "$0"', path]) as writer:
+        try:
+            assert "growing.csv" in refusal("input.changing", opened_often, path).message
+        finally:
+            writer.kill()
+    assert open_source(path).facts["bytes"] == path.stat().st_size
+
+
+def opened_often(path: Path) -> None:
+    """Read until one of the reads falls together with a write."""
+    for _ in range(500):
+        open_source(path)
