@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,17 +45,12 @@ class Table:
     def of(cls, prepared: Prepared, classes: int, device: torch.device) -> Table:
         """The training and validation rows of what `prepare` wrote; `classes` is 0 for regression."""
         train, validation = prepared.splits["train"], prepared.splits["validation"]
-        if classes:
-            target = torch.from_numpy(prepared.target.astype(np.int64))
-            scale = None
-        else:
-            target = torch.from_numpy(prepared.scaled_target().astype(np.float32))
-            scale = TargetScale.of(prepared.preprocessing)
+        scale = None if classes else TargetScale.of(prepared.preprocessing)
         return cls(
             _take(prepared, train, device),
-            target[torch.from_numpy(train)].to(device),
+            _target(prepared.target[train], scale).to(device),
             _take(prepared, validation, device),
-            target[torch.from_numpy(validation)].to(device),
+            _target(prepared.target[validation], scale).to(device),
             classes,
             scale,
             prepared.continuous,
@@ -89,6 +85,11 @@ def _take(prepared: Prepared, rows: NDArray[np.int64], device: torch.device) -> 
         if array.shape[1]:
             found[name] = torch.from_numpy(np.ascontiguousarray(array[rows])).to(device)
     return found
+
+
+def _target(target: NDArray[Any], scale: TargetScale | None) -> Tensor:
+    """Classes, or the number in training units."""
+    return torch.from_numpy(target.astype(np.int64) if scale is None else scale.forward(target).astype(np.float32))
 
 
 def shards(
