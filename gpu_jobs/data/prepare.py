@@ -150,6 +150,7 @@ class Preparation:
         return {
             "format": 1,
             "task": self.dataset["task"],
+            "metric": self.dataset.get("metric"),
             "target": {"name": name, "transform": scale.transform, "mean": scale.mean, "std": scale.std},
             "labels": labels or None,
             "positive": labels[1] if self.dataset["task"] == "binary" else None,

@@ -17,6 +17,8 @@ from ..data.table import Prepared
 from ..data.target import TargetScale
 
 Inputs = dict[str, Tensor]
+DEAREST = 2_000_000
+"""Validation rows times classes up to which any metric is quick beside an epoch."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Table:
         classes: number of classes, 0 for regression.
         scale: from the standardised target to the target's own units, None for classes.
         continuous: how many leading columns of "numbers" are continuous.
+        metric: the metric to show per epoch; accuracy or RMSE where it is not named, or dear on so many rows.
     """
 
     train: Inputs
@@ -40,6 +43,12 @@ class Table:
     classes: int
     scale: TargetScale | None = None
     continuous: int = 0
+    metric: str = ""
+
+    def __post_init__(self) -> None:
+        dear = len(self.validation_target) * max(self.classes, 1) > DEAREST
+        if not self.metric or dear:
+            object.__setattr__(self, "metric", "accuracy" if self.classes else "rmse")
 
     @classmethod
     def of(cls, prepared: Prepared, classes: int, device: torch.device) -> Table:
@@ -54,6 +63,7 @@ class Table:
             classes,
             scale,
             prepared.continuous,
+            str(prepared.preprocessing.get("metric") or ""),
         )
 
     @property
@@ -76,7 +86,7 @@ class Table:
         moved = {name: tensor.to(device) for name, tensor in self.train.items()}
         held = {name: tensor.to(device) for name, tensor in self.validation.items()}
         targets = self.target.to(device), self.validation_target.to(device)
-        return Table(moved, targets[0], held, targets[1], self.classes, self.scale, self.continuous)
+        return Table(moved, targets[0], held, targets[1], self.classes, self.scale, self.continuous, self.metric)
 
 
 def _take(prepared: Prepared, rows: NDArray[np.int64], device: torch.device) -> Inputs:
