@@ -31,6 +31,7 @@ from torch.nn import functional
 
 from benchmarks.results import write_section
 from gpu_jobs.data.table import load_prepared
+from gpu_jobs.data.target import TargetScale
 from gpu_jobs.models.architecture import Architecture
 from gpu_jobs.models.defaults import recommended_architecture, recommended_training
 from gpu_jobs.models.network import TabularNetwork
@@ -314,8 +315,6 @@ def _score(source: Source, table: Any, predicted: np.ndarray[Any, Any]) -> float
     truth = table.target[table.splits["test"]]
     if source.task != "regression":
         return float((predicted.argmax(1) == truth).mean())
-    from gpu_jobs.data.target import TargetScale
-
     value = TargetScale.of(table.preprocessing).inverse(predicted)
     return float(((value - truth) ** 2).mean() ** 0.5)
 
@@ -334,7 +333,7 @@ def _others(source: Source, table: Any, seed: int) -> list[float]:
     ]
     x = np.concatenate(columns, 1)
     x = StandardScaler().fit(x[train_rows]).transform(x)
-    y = table.scaled_target() if regression else table.target
+    y = TargetScale.of(table.preprocessing).forward(table.target) if regression else table.target
     network, trees = MLPClassifier, HistGradientBoostingClassifier
     if regression:
         network, trees = MLPRegressor, HistGradientBoostingRegressor

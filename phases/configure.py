@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from agents.decisions import ArchitectureDesign, ClusterPlan, Diagnosis, TaskPlan
 from agents.reasoners.rules.architecture import with_measured
+from agents.reasoners.rules.task_plan import split_for
 from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.gates import Check, fact, number
@@ -62,11 +63,13 @@ async def _plan(active: ActiveRun) -> TaskPlan:
         proposal = await active.decide("target-proposal", TaskPlan, ROLE, context)
         target = _ask_target(active, proposal, [column["name"] for column in snapshot["columns"]])
     request["target"] = target
-    name = f"profile-{hashlib.sha256(str(target).encode()).hexdigest()[:8]}"  # another target is another job
-    profile = await active.job("profile", _profile_args(request, target), name=name)
-    context = {"request": request, "snapshot": snapshot, "profile": profile}
+    context = {"request": request, "snapshot": snapshot}
     if active.recipe is not None:
         context["recipe"] = active.recipe["decisions"].get("task-plan")
+    split = split_for(context, str(target))  # before the profile, which leaves the test rows out
+    name = f"profile-{hashlib.sha256(str(target).encode()).hexdigest()[:8]}"  # another target is another job
+    args = {**_profile_args(request, target), "split": split.model_dump(mode="json")}
+    context["profile"] = await active.job("profile", args, name=name)
     return await active.decide("task-plan", TaskPlan, ROLE, context)
 
 

@@ -44,6 +44,8 @@ class Split(BaseModel):
         group: Column whose values never cross a split.
         time: Column by which later rows are held out.
         seed: Seed of the shuffle.
+        stratify: Each part drawn by chance gets its share of every value of the target.
+        apart: Columns that do not count when rows are compared, besides the target: equal rows stay together.
     """
 
     model_config = _FROZEN
@@ -53,6 +55,8 @@ class Split(BaseModel):
     group: str | None = None
     time: str | None = None
     seed: int = Field(ge=0, lt=2**32)
+    stratify: bool = False
+    apart: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -1,4 +1,4 @@
-"""Parquet to a frame whose columns are strings, numbers, booleans or times. Nested columns are refused."""
+"""Parquet to a frame whose columns are strings, numbers, booleans or times. Fields of structures become columns."""
 
 from __future__ import annotations
 
@@ -27,17 +27,34 @@ def read_columnar(content: bytes, name: str) -> tuple[pl.DataFrame, dict[str, An
         raise too_many_columns(name, frame.width)
     if frame.is_empty():
         raise header_only(name)
-    frame.columns = column_names(frame.columns, name)
-    nested = [column for column, kind in frame.schema.items() if kind.is_nested() or kind == pl.Binary]
-    if nested:
+    frame, names, lost = _flat(frame)
+    if lost and not frame.width:
         raise DataError(
-            f"{name!r} has columns that hold lists or bytes: {', '.join(map(repr, nested[:5]))}",
+            f"{name!r} has only columns that hold lists or bytes: {', '.join(map(repr, lost[:5]))}",
             "input.unreadable",
-            field=nested[0],
+            field=lost[0],
             fix="keep one value per cell",
         )
-    dialect = {"format": "parquet", "delimiter": None, "quote": None, "header": True}
+    frame.columns = column_names(names, name)
+    dialect = {"format": "parquet", "delimiter": None, "quote": None, "header": True, "nested": lost}
     return frame.select([_plain(frame[column]) for column in frame.columns]), dialect
+
+
+def _flat(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """The cells, the columns' names (`a.b` for the field b of a structure a), and those of lists or bytes, left out."""
+    found: list[pl.Series] = []
+    lost = []
+    waiting = list(frame.iter_columns())
+    while waiting:
+        series = waiting.pop(0)
+        if series.dtype == pl.Struct:
+            waiting = [part.alias(f"{series.name}.{part.name}") for part in series.struct.unnest()] + waiting
+        elif series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
+            lost.append(series.name)
+        else:
+            found.append(series)
+    cells = pl.DataFrame([series.alias(str(i)) for i, series in enumerate(found)])
+    return cells, [series.name for series in found], lost
 
 
 def _plain(series: pl.Series) -> pl.Series:
@@ -46,4 +63,6 @@ def _plain(series: pl.Series) -> pl.Series:
         return series.cast(pl.Float64)
     if kind in (pl.Boolean, pl.Date) or isinstance(kind, pl.Datetime):
         return series
+    if kind == pl.Duration:
+        return series.dt.total_microseconds().cast(pl.Float64) / 1e6  # seconds
     return series.cast(pl.String)

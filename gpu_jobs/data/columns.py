@@ -108,6 +108,7 @@ def facts(found: Found, values: pl.Series) -> dict[str, Any]:
         "all_missing": not len(known),
         "date_format": found.date_format,
         "decimal": found.decimal,
+        "unit": found.unit,
         "mixed": {"count": sum(found.odd.values()), "examples": list(found.odd)[:5]} if found.odd else None,
         "infinite": found.infinite,
         "sorted": _sorted(values, table.height),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from .structure import Structure, without_blank_lines
 
 MOST_COLUMNS = 10_000
 _SHOWN = 200
+_PREAMBLE = re.compile(rb'(?:"?sep=[^\n]"?\n)?(?:#[^\n]*\n)*', re.IGNORECASE)
 
 
 def read_delimited(text: Text, name: str, tabs: bool) -> tuple[pl.DataFrame, dict[str, Any]]:
@@ -23,8 +25,12 @@ def read_delimited(text: Text, name: str, tabs: bool) -> tuple[pl.DataFrame, dic
     Raises:
         DataError: `input.header_only`, `input.ragged`, `input.too_many_columns`, `input.duplicate_columns`.
     """
-    dialect, structure = guess(text.raw, tabs)
-    sample = records(text.raw, dialect, _SHOWN)
+    raw, preamble = _without_preamble(text.raw, tabs)
+    dialect, structure = guess(raw, tabs)
+    if _ends_with_delimiters(raw, structure, dialect):
+        raw = _with_last_name(raw, dialect)
+        dialect, structure = guess(raw, tabs)
+    sample = records(raw, dialect, _SHOWN)
     width = structure.usual()[0]
     if max(width, len(sample[0]) if sample else 0) >= MOST_COLUMNS:
         raise too_many_columns(name, max(width, len(sample[0])))
@@ -32,15 +38,48 @@ def read_delimited(text: Text, name: str, tabs: bool) -> tuple[pl.DataFrame, dic
         raise header_only(name)
     header = has_header(sample)
     names = column_names(sample[0], name) if header else [f"column_{i + 1}" for i in range(len(sample[0]))]
-    frame = _rows(text.raw, structure, dialect, name)
+    frame = _rows(raw, structure, dialect, name)
     frame.columns = names
     found = {
         "format": "tsv" if dialect.delimiter == "\t" else "csv",
         "delimiter": dialect.delimiter,
-        "quote": dialect.quote or ("none" if b'"' in text.raw else '"'),
+        "quote": dialect.quote or ("none" if b'"' in raw else '"'),
         "header": header,
+        "preamble": preamble,
     }
     return (frame[1:] if header else frame), found
+
+
+def _without_preamble(raw: bytes, tabs: bool) -> tuple[bytes, int]:
+    """The text with blank lines for the comments above the table and Excel's `sep=;`, and how many those were.
+
+    A last comment as wide as the rows below it is the header, such as `#chrom,start,end`.
+    """
+    lines = _PREAMBLE.match(raw)
+    if lines is None or not lines[0]:
+        return raw, 0
+    count = lines[0].count(b"\n")
+    rest = raw[lines.end() :]
+    last = lines[0].rstrip(b"\n").rsplit(b"\n", 1)[-1]
+    dialect, structure = guess(rest, tabs)
+    if last.startswith(b"#") and last.count(dialect.delimiter.encode()) + 1 == structure.usual()[0]:
+        count, rest = count - 1, last + b"\n" + rest
+    return b"\n" * count + rest, count
+
+
+def _ends_with_delimiters(raw: bytes, structure: Structure, dialect: Dialect) -> bool:
+    """Whether every row, but not the header, ends with a delimiter: an empty field without a name."""
+    filled = structure.filled
+    if len(filled) < 2 or filled[0] < 2 or (filled[1:] != filled[0] + 1).any():
+        return False
+    rows = raw.strip(b"\n").split(b"\n")[1:]
+    return all(not row or row.endswith(dialect.delimiter.encode()) for row in rows)
+
+
+def _with_last_name(raw: bytes, dialect: Dialect) -> bytes:
+    blank = len(raw) - len(raw.lstrip(b"\n"))
+    end = raw.index(b"\n", blank)
+    return raw[:end] + dialect.delimiter.encode() + raw[end:]
 
 
 def header_only(name: str) -> DataError:

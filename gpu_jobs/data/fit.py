@@ -74,6 +74,7 @@ def _number(values: Any, column: dict[str, Any], _: Training) -> dict[str, Any]:
         "scale": scale,
         "fill": median,
         "decimal": column["decimal"] or ".",
+        "unit": column.get("unit"),
         "has_missing": len(known) < len(values),
     }
 

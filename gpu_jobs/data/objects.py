@@ -1,4 +1,7 @@
-"""JSON lines (or one JSON list) to a frame of strings: the same values a CSV would hold. Nested values are refused."""
+"""JSON lines (or one JSON list) to a frame of strings: the same values a CSV would hold.
+
+The field b of an object a becomes the column `a.b`; columns that hold lists are left out and named.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,21 @@ def read_objects(raw: bytes, name: str) -> tuple[pl.DataFrame, dict[str, Any]]:
     if not rows:
         raise header_only(name)
     columns: dict[str, None] = {}
+    nested: dict[str, None] = {}
+    flat = []
     for line, row in rows:
         if not isinstance(row, dict):
             raise _unreadable(name, line, f"holds {type(row).__name__}, not an object with fields")
-        columns.update(dict.fromkeys(row))
+        flat.append((line, _flat(row, name, line)))
+        columns.update(dict.fromkeys(flat[-1][1]))
+        nested.update(dict.fromkeys(key for key, value in flat[-1][1].items() if isinstance(value, list)))
+    columns = {column: None for column in columns if column not in nested}
+    if not columns:
+        raise _unreadable(name, rows[0][0], "holds lists only; one value per field is needed", next(iter(nested), None))
     if len(columns) >= MOST_COLUMNS:
         raise too_many_columns(name, len(columns))
-    series = [
-        pl.Series(column, [_text(row.get(column), column, name, line) for line, row in rows], dtype=pl.String)
-        for column in columns
-    ]
-    dialect = {"format": "jsonl", "delimiter": None, "quote": None, "header": True}
+    series = [pl.Series(column, [_text(row.get(column)) for _, row in flat], dtype=pl.String) for column in columns]
+    dialect = {"format": "jsonl", "delimiter": None, "quote": None, "header": True, "nested": list(nested)}
     return pl.DataFrame(series), dialect
 
 
@@ -53,14 +60,29 @@ def _list(raw: bytes, name: str) -> list[tuple[int, Any]]:
         raise _unreadable(name, error.lineno, f"is not JSON: {error}") from None
 
 
-def _text(value: Any, column: str, name: str, line: int) -> str | None:
+def _flat(row: dict[str, Any], name: str, line: int) -> dict[str, Any]:
+    """The row with `a.b` for the field b of an object a."""
+    if not any(isinstance(value, dict) for value in row.values()):
+        return row
+    found: dict[str, Any] = {}
+    waiting = list(row.items())
+    while waiting:
+        key, value = waiting.pop(0)
+        if isinstance(value, dict):
+            waiting = [(f"{key}.{part}", inner) for part, inner in value.items()] + waiting
+        elif key in found:
+            raise _unreadable(name, line, f"has two values for {key!r}", key)
+        else:
+            found[key] = value
+    return found
+
+
+def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    raise _unreadable(name, line, f"has a {type(value).__name__} in {column!r}; one value per field is needed", column)
+    return repr(value)
 
 
 def _unreadable(name: str, line: int, why: str, field: str | None = None) -> DataError:

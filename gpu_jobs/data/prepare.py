@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .arrays import class_indices, kind_of, label_text, raw_column, target_labels, times
+from .arrays import class_indices, kind_of, label_text, raw_column, target_labels
+from .draw import compared, numbered, plan_of, refuse_empty
 from .errors import DataError, named, nearest
 from .fit import Training, fit_fields
 from .rows import RowEncoder, load
-from .splits import METHODS, SPLITS, Plan, Split, split
+from .splits import METHODS, SPLITS, Split, split
 from .table import raw_values
 from .target import TRANSFORMS, TargetScale, refuse_range
 
 _CHUNK = 100_000
-_ROLES = ("data", "validation", "test")
 
 
 class Preparation:
@@ -35,7 +36,8 @@ class Preparation:
         self.regression = dataset["task"] == "regression"
         self.notes: list[dict[str, Any]] = []
         self._check()
-        wanted = dict.fromkeys([*self.names, dataset["target"], *self._extra()])
+        self.same = compared(list(self.columns), dataset["target"], dataset["split"], self.names)
+        wanted = dict.fromkeys([*self.names, *self.same, dataset["target"], *self._extra()])
         self.frame = pl.read_parquet(self.data / "snapshot.parquet", columns=list(wanted))
 
     def run(self) -> dict[str, Any]:
@@ -100,28 +102,10 @@ class Preparation:
         lost = len(target) - len(rows)
         if lost:
             self._note("missing_target", f"{lost:,} rows without a target were left out", lost)
-        kept = self.frame[rows]
-        wanted = self.dataset["split"]
-        found = split(
-            Plan(
-                method=wanted["method"],
-                fractions=tuple(wanted.get("fractions") or (0.64, 0.16, 0.2)),
-                seed=int(wanted.get("seed") or 0),
-                rows=rows,
-                same=_numbered(kept.select(self.names).hash_rows(seed=0).to_numpy()),
-                classes=None if self.regression else target[rows],
-                group=_groups(kept, wanted) if wanted["method"] == "group" else None,
-                time=_times(kept, wanted) if wanted["method"] == "time" else None,
-                role=self._roles()[rows] if wanted["method"] == "files" else None,
-            )
-        )
-        empty = [name for name in SPLITS if not len(found.rows[name])]
-        if empty:
-            raise DataError(
-                f"{len(rows):,} rows split by {wanted['method']!r} leave no row for {' and '.join(empty)}",
-                "input.too_few_rows",
-                fix="give more rows, or another split",
-            )
+        wanted = {**self.dataset["split"], "same": self.same}
+        plan = plan_of(self.frame, self.facts["source"], self.dataset["target"], wanted)
+        found = split(replace(plan, equal=numbered(self.frame[rows].select(self.names))))
+        refuse_empty(found, wanted["method"], len(rows))
         self._refuse_metric(found, target)
         self._note_copies(found)
         return found
@@ -151,10 +135,6 @@ class Preparation:
             text = f"{found.dropped:,} validation and test rows that equal an earlier row were left out"
             self._note("duplicates_dropped", text, found.dropped)
 
-    def _roles(self) -> NDArray[np.int64]:
-        sources = self.facts["source"]
-        return np.repeat([_ROLES.index(source["role"]) for source in sources], [s["rows"] for s in sources])
-
     def _fit(self, target: NDArray[Any], labels: list[str], train: NDArray[np.int64]) -> dict[str, Any]:
         name = self.dataset["target"]
         missing = list(self.dataset.get("missing") or [])
@@ -170,6 +150,7 @@ class Preparation:
         return {
             "format": 1,
             "task": self.dataset["task"],
+            "metric": self.dataset.get("metric"),
             "target": {"name": name, "transform": scale.transform, "mean": scale.mean, "std": scale.std},
             "labels": labels or None,
             "positive": labels[1] if self.dataset["task"] == "binary" else None,
@@ -228,30 +209,6 @@ class Preparation:
 
     def _note(self, code: str, message: str, count: int) -> None:
         self.notes.append({"code": code, "message": message, "column": None, "count": count})
-
-
-def _numbered(values: NDArray[Any]) -> NDArray[np.int64]:
-    number: NDArray[np.int64] = np.unique(values, return_inverse=True)[1]
-    return number
-
-
-def _groups(frame: pl.DataFrame, wanted: dict[str, Any]) -> NDArray[np.int64]:
-    """Numbers of groups; a row without a group is one by itself."""
-    number = _numbered(frame.select(wanted["group"]).hash_rows(seed=0).to_numpy())
-    alone = np.flatnonzero(frame[wanted["group"]].is_null().to_numpy())
-    number[alone] = number.max(initial=0) + 1 + np.arange(len(alone))
-    return number
-
-
-def _times(frame: pl.DataFrame, wanted: dict[str, Any]) -> NDArray[np.float64]:
-    series = frame[wanted["time"]]
-    if series.dtype != pl.String:
-        numbers: NDArray[np.float64] = series.cast(pl.Float64).to_numpy()
-        return numbers
-    moments = times(series)
-    seconds = moments.astype(np.int64).astype(np.float64)
-    seconds[np.isnat(moments)] = np.nan
-    return seconds
 
 
 def _fullest(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:

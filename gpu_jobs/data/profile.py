@@ -1,7 +1,8 @@
-"""What a task planner needs to know about a snapshot: target, leaks, identifiers, order in time, duplicates.
+"""What a task planner needs to know about a snapshot: target, leaks, identifiers, duplicates.
 
-Rows of a test file are not looked at: what is found here steers choices. Where no test file was given, the test rows
-are drawn after the plan that this profile informs, so classes, skew and leaks are found on all rows.
+The test rows are drawn first and left out, like those of a test file: what is found here steers choices. All rows are
+read only for what a column is (its type, whether it names rows, is constant or empty; the target's labels), for the
+refusals of a target that nothing can be learned from, and, while no target is named, for proposing one.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 
 from .arrays import class_indices, target_labels
 from .candidates import candidates, suggest_task
+from .draw import ROLES, compared, plan_of, refuse_empty, roles
 from .errors import DataError, named, nearest
 from .identifiers import COUNTER, SURE
 from .leaks import find_leaks
 from .rows.errors import short
+from .splits import split
 from .target import refuse_range
 
 TASKS = ("binary", "multiclass", "regression")
@@ -32,7 +35,8 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         root: Sandbox root.
-        args: ``target``, ``task``, ``goal``, ``group``, ``time``, ``drop``, ``features``; each may be None.
+        args: ``target``, ``task``, ``goal``, ``group``, ``time``, ``drop``, ``features``; each may be None. ``split``
+            is how rows will be divided, as in the dataset decision; without it only a test file's rows are left out.
 
     Raises:
         DataError: `input.no_such_target`, `input.no_such_column`, `input.constant_target`, `input.target_missing`,
@@ -41,14 +45,19 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
     facts = json.loads((root / "data" / "snapshot.json").read_text())
     columns: dict[str, dict[str, Any]] = {column["name"]: column for column in facts["columns"]}
     _check_names(columns, args)
-    frame, unread = _without_test_file(pl.read_parquet(root / "data" / "snapshot.parquet"), facts)
-    target, leaks, answers = None, [], np.zeros(0)
+    frame = pl.read_parquet(root / "data" / "snapshot.parquet")
+    ours = roles(facts["source"]) != ROLES.index("test")
+    target, leaks, answers, seen = None, [], np.zeros(0), ours
     if args.get("target"):
-        target, answers = _target(frame, _as_read(frame, columns[args["target"]]), args)
+        column = columns[args["target"]]
+        _refuse_unusable(_as_read(frame.filter(ours), column))
+        seen = ours & ~_held(frame, facts, args)
+        target, answers = _target(frame.filter(ours), seen[ours], _as_read(frame.filter(seen), column), args)
+    frame = frame.filter(seen)
     usable, counters = _usable(columns, args)
     if target is not None:
         known = np.flatnonzero(np.isfinite(answers) if target["suggested_task"] == "regression" else answers >= 0)
-        classes = 0 if target["suggested_task"] == "regression" else target["distinct"]
+        classes = len(target["classes"] or ())
         kinds = {name: columns[name]["type"] for name in usable}
         leaks = find_leaks(frame.select(usable)[known], answers[known], classes, kinds)
     by_kind = {kind: [n for n, c in columns.items() if c["type"] == kind] for kind in ("text", "date")}
@@ -60,7 +69,6 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         "identifiers": [n for n, c in columns.items() if _names_rows(c) and n not in counters],
         "constant": [n for n, c in columns.items() if c["constant"]],
         "all_missing": [n for n, c in columns.items() if c["all_missing"]],
-        "time": _time(columns, args),
         "high_cardinality": [
             {"column": n, "distinct": c["distinct"]}
             for n, c in columns.items()
@@ -68,24 +76,24 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         ],
         "text": by_kind["text"],
         "dates": by_kind["date"],
-        "notes": _unread(unread),
+        "notes": _unread(int((~seen).sum())),
     }
 
 
-def _without_test_file(frame: pl.DataFrame, facts: dict[str, Any]) -> tuple[pl.DataFrame, int]:
-    """The rows that are not from a test file, and how many were left out; files follow one another in the snapshot."""
-    parts, at = [], 0
-    for source in facts["source"]:
-        if source["role"] != "test":
-            parts.append(frame[at : at + source["rows"]])
-        at += source["rows"]
-    kept = pl.concat(parts)
-    return kept, frame.height - kept.height
+def _held(frame: pl.DataFrame, facts: dict[str, Any], args: dict[str, Any]) -> NDArray[np.bool_]:
+    """Which rows the split draws for the test."""
+    held, wanted = np.zeros(frame.height, np.bool_), args.get("split")
+    if wanted:
+        same = compared(frame.columns, args["target"], wanted, [])
+        found = split(plan_of(frame, facts["source"], args["target"], {**wanted, "same": same}))
+        refuse_empty(found, wanted["method"], frame.height)
+        held[found.held] = True
+    return held
 
 
 def _unread(rows: int) -> list[dict[str, Any]]:
-    message = f"{rows:,} rows of the test file were not looked at"
-    return [{"code": "test_file_unread", "message": message, "column": None, "count": rows}] if rows else []
+    message = f"{rows:,} test rows were not looked at for the plan"
+    return [{"code": "test_rows_unread", "message": message, "column": None, "count": rows}] if rows else []
 
 
 def _as_read(frame: pl.DataFrame, column: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +104,7 @@ def _as_read(frame: pl.DataFrame, column: dict[str, Any]) -> dict[str, Any]:
     found = {"rows": frame.height, "missing": frame.height - len(known), "distinct": known.n_unique()}
     found["top"] = [[label, len(known)] for label in target_labels(known.head(1), column)]
     if column["type"] in ("number", "boolean"):
-        found |= {"min": known.min(), "max": known.max(), "integer": bool((known == known.floor()).all())}
+        found |= {"min": known.min(), "max": known.max(), "mean": known.mean()}
     return {**column, **found}
 
 
@@ -144,15 +152,20 @@ def _usable(columns: dict[str, dict[str, Any]], args: dict[str, Any]) -> tuple[l
     return counters, counters
 
 
-def _target(frame: pl.DataFrame, column: dict[str, Any], args: dict[str, Any]) -> tuple[dict[str, Any], NDArray[Any]]:
-    """The target's part of the result, and its class indices (-1 = missing) or numbers (NaN = missing)."""
+def _target(
+    frame: pl.DataFrame, seen: NDArray[np.bool_], column: dict[str, Any], args: dict[str, Any]
+) -> tuple[dict[str, Any], NDArray[Any]]:
+    """The target's part of the result, and its class indices (-1 = missing) or numbers (NaN = missing) where `seen`.
+
+    Args:
+        frame: All rows but those of a test file; they say which labels there are.
+        seen: Those of them that choices may be made from (n,).
+        column: The target's facts on the rows seen.
+        args: As in `profile`.
+    """
     name = column["name"]
-    _refuse_unusable(column)
-    labels = target_labels(frame[name], column)
-    table = pl.Series("label", labels, dtype=pl.String).drop_nulls().value_counts(name="n")
-    table = table.sort("n", "label", descending=[True, False])
-    counts = table["n"].to_list()
-    suggested, why = suggest_task(column, counts, args.get("goal"))
+    table = _labels(frame[name], seen, column)
+    suggested, why = suggest_task(column, table["n"].to_list(), args.get("goal"))
     task = args.get("task") or suggested
     if args.get("task") and args["task"] != suggested:
         why = f"asked for; {suggested} was suggested because {why}"
@@ -165,18 +178,29 @@ def _target(frame: pl.DataFrame, column: dict[str, Any], args: dict[str, Any]) -
         "skew": None,
         "min": column["min"],
         "max": column["max"],
+        "mean": column["mean"],
         "suggested_task": task,
         "why": why,
     }
     if task == "regression":
-        return _regression(frame, column, found)
+        return _regression(frame[name], seen, column, found)
     _refuse_classes(name, table, task)
-    found["classes"] = [list(pair) for pair in table.rows()]
+    found["classes"] = [list(pair) for pair in table.select("label", "n").rows()]
+    labels = target_labels(frame[name].filter(seen), column)
     return found, class_indices(labels, table["label"].to_list(), name)
 
 
+def _labels(values: pl.Series, seen: NDArray[np.bool_], column: dict[str, Any]) -> pl.DataFrame:
+    """Every ``label``, its rows among those seen (``n``) and among ``all``; the most frequent of those seen first."""
+    labels = pl.DataFrame(
+        {"label": pl.Series(target_labels(values, column), dtype=pl.String), "seen": seen}
+    ).drop_nulls()
+    table = labels.group_by("label").agg(pl.col("seen").sum().cast(pl.Int64).alias("n"), pl.len().alias("all"))
+    return table.sort("n", "label", descending=[True, False])
+
+
 def _regression(
-    frame: pl.DataFrame, column: dict[str, Any], found: dict[str, Any]
+    values: pl.Series, seen: NDArray[np.bool_], column: dict[str, Any], found: dict[str, Any]
 ) -> tuple[dict[str, Any], NDArray[Any]]:
     if column["type"] != "number":
         raise DataError(
@@ -185,10 +209,10 @@ def _regression(
             field="task",
             fix="use task 'binary' or 'multiclass', or another target",
         )
-    values = frame[column["name"]]
     refuse_range(values.drop_nulls().to_numpy(), column["name"])
+    values = values.filter(seen)
     skew = values.skew()
-    found["skew"] = float(skew) if skew is not None and np.isfinite(skew) else None
+    found |= {"distinct": column["distinct"], "skew": float(skew) if skew is not None and np.isfinite(skew) else None}
     return found, values.to_numpy()
 
 
@@ -220,7 +244,7 @@ def _refuse_unusable(column: dict[str, Any]) -> None:
 
 
 def _refuse_classes(name: str, table: pl.DataFrame, task: str) -> None:
-    name, single = short(name), table.filter(pl.col("n") == 1)["label"].to_list()
+    name, single = short(name), table.filter(pl.col("all") == 1)["label"].to_list()
     if single:
         shown = named(single[:5]) + (f" and {len(single) - 5} more" if len(single) > 5 else "")
         raise DataError(
@@ -242,13 +266,3 @@ def _duplicates(frame: pl.DataFrame) -> dict[str, Any]:
     """Rows that repeat an earlier row in all columns."""
     repeated = frame.height - frame.hash_rows(seed=0).n_unique()
     return {"rows": repeated, "share": repeated / frame.height if frame.height else 0.0}
-
-
-def _time(columns: dict[str, dict[str, Any]], args: dict[str, Any]) -> dict[str, Any] | None:
-    """The column that orders the rows in time, if there is one, and whether the file is in its order."""
-    asked = args.get("time")
-    dates = [asked] if asked else [name for name, column in columns.items() if column["type"] == "date"]
-    if not dates:
-        return None
-    name = next((name for name in dates if columns[name]["sorted"]), dates[0])
-    return {"column": name, "ordered": columns[name]["sorted"]}

@@ -56,8 +56,21 @@ def read_table(path: Path) -> RawTable:
             tabs = {".tsv", ".tab"} & {suffix.lower() for suffix in path.suffixes}
             frame, dialect = read_delimited(text, path.name, bool(tabs))
         dialect["encoding"] = text.encoding
+    notes += _left_out(dialect.pop("nested", []), dialect.pop("preamble", 0))
     if not dialect["header"]:
         message = f"no header line; the columns are named {frame.columns[0]} to {frame.columns[-1]}"
         notes.append(note("no_header", message, count=frame.width))
     dialect["compression"] = source.compression
     return RawTable(frame, dialect, {**source.facts, "rows": frame.height}, notes)
+
+
+def _left_out(nested: list[str], preamble: int) -> list[dict[str, Any]]:
+    """What stands in the file and is no part of the table."""
+    found = []
+    if nested:
+        names = ", ".join(map(repr, nested[:8])) + (f" and {len(nested) - 8} more" if len(nested) > 8 else "")
+        found.append(note("nested", f"columns that hold lists or bytes were left out: {names}", count=len(nested)))
+    if preamble:
+        message = f"{preamble:,} lines above the header, comments or the mark of a delimiter, were left out"
+        found.append(note("preamble", message, count=preamble))
+    return found

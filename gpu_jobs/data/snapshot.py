@@ -99,6 +99,7 @@ def _notes(column: dict[str, Any]) -> list[dict[str, Any]]:
     said = (
         ("missing_markers", markers, f"read as missing: {shown}", sum(markers.values())),
         ("mixed", mixed, f"{odds:,} values are no {column['type']}, read as missing, such as {odd}", odds),
+        ("unit", column["unit"], f"was read as numbers without the {column['unit']!r} beside them", None),
         ("infinite", infinite, f"{infinite:,} infinite values were read as missing", infinite),
         ("all_missing", column["all_missing"], "has no value at all", None),
         ("constant", column["constant"], "has one value in every row", None),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]
 SPLITS = ("train", "validation", "test")
 METHODS = ("stratified", "random", "group", "time", "files")
-_REPEATS = 0.5  # with a smaller share of distinct rows, repeats are how the table is, not copies
+_REPEATS = 0.5  # from this share of repeated rows on, repeats are how the table is, not copies
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,11 @@ class Split:
         repeated: Rows that equal an earlier row in all features.
         across: Identical rows that stand on two sides; 0 unless the table is made of repeats.
         dropped: Rows left out because a training row equals them and the method cannot move them.
+        held: The rows drawn for the test, before such rows were left out.
     """
 
     rows: dict[str, Rows]
+    held: Rows
     repeated: int = 0
     across: int = 0
     dropped: int = 0
@@ -39,8 +41,9 @@ class Plan:
         fractions: Shares of train, validation and test; together 1.
         seed: Seed of the shuffles.
         rows: Row numbers in the snapshot (n,), those with a target.
-        same: Number of each row's set of identical rows (n,).
-        classes: Class index (n,), or None.
+        same: Number of each row's set of identical rows (n,); a set stays on one side where the method can.
+        equal: The same by the columns that became inputs (n,), where those are others.
+        classes: Number of the target's value (n,) where each side gets its share of every value, or None.
         group: Number of each row's group (n,), for ``group``.
         time: Sortable time (n,), NaN = unknown, for ``time``.
         role: 0 data, 1 validation file, 2 test file (n,), for ``files``.
@@ -51,6 +54,7 @@ class Plan:
     seed: int
     rows: Rows
     same: Rows
+    equal: Rows | None = None
     classes: Rows | None = None
     group: Rows | None = None
     time: NDArray[np.float64] | None = None
@@ -59,17 +63,20 @@ class Plan:
 
 def split(plan: Plan) -> Split:
     """Divides the rows of a plan."""
-    distinct = int(plan.same.max()) + 1 if len(plan.same) else 0
-    repeated = len(plan.rows) - distinct
-    copies = distinct > _REPEATS * len(plan.rows)
-    side = _sides(plan, copies and repeated > 0)
-    across = _across(side, plan.same)
+    equal = plan.same if plan.equal is None else plan.equal
+    side = _sides(plan, 0 < _repeated(plan.same) < _REPEATS * len(plan.rows))
+    held = np.sort(plan.rows[side == SPLITS.index("test")])
+    repeated, across = _repeated(equal), _across(side, equal)
     dropped = 0
-    if copies and across.any():
+    if repeated < _REPEATS * len(plan.rows) and across.any():
         side[across] = -1
         dropped, across = int(across.sum()), np.zeros_like(across)
     rows = {name: np.sort(plan.rows[side == i]) for i, name in enumerate(SPLITS)}
-    return Split(rows, repeated, int(across.sum()), dropped)
+    return Split(rows, held, repeated, int(across.sum()), dropped)
+
+
+def _repeated(same: Rows) -> int:
+    return len(same) - (int(same.max()) + 1 if len(same) else 0)
 
 
 def _sides(plan: Plan, together: bool) -> Rows:
@@ -82,8 +89,7 @@ def _sides(plan: Plan, together: bool) -> Rows:
     if plan.method == "group" and plan.group is not None:
         return _by_units(plan.group, None, plan.fractions, random)
     units = plan.same if together else np.arange(len(plan.rows))
-    classes = plan.classes if plan.method == "stratified" else None
-    return _by_units(units, classes, plan.fractions, random)
+    return _by_units(units, plan.classes, plan.fractions, random)
 
 
 def _by_units(units: Rows, classes: Rows | None, fractions: tuple[float, ...], random: np.random.Generator) -> Rows:

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .target import TargetScale
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -37,10 +35,6 @@ class Prepared:
     def continuous(self) -> int:
         """How many leading columns of `numbers` are continuous; the rest are indicators and text."""
         return int(self.preprocessing["inputs"]["continuous"])
-
-    def scaled_target(self) -> NDArray[np.float64]:
-        """Regression targets in training units (n,): transformed, then standardised by the training rows."""
-        return TargetScale.of(self.preprocessing).forward(self.target)
 
     def places(self, field: str) -> tuple[list[int], list[int]]:
         """Columns of `numbers` and of `categories` that come from one feature."""

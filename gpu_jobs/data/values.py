@@ -39,6 +39,7 @@ _FORMATS = (*_ISO, *_ZONED, *_DAYS, *(f"{day} {time}" for day in _DAYS for time 
 _DATE_LIKE = r"\d{1,4}\s?[-/. ]\s?(\d{1,2}|[A-Za-z]{3,9})[-/., ]|^[A-Za-z]{3,9} \d{1,2}, \d{4}"
 _PLAIN_DAY = re.compile(r"date|day|time|datum|datetime", re.IGNORECASE)
 _SAMPLE = 500
+UNITS = ("$", "€", "£", "¥", "%", "USD", "EUR", "GBP", "CHF")
 
 
 @dataclass
@@ -54,6 +55,7 @@ class Found:
         date_format: The format of dates.
         levels: The texts of false and true.
         infinite: How many numbers were infinite, read as missing.
+        unit: The sign of money or per cent that stands beside the numbers.
     """
 
     kind: str
@@ -64,6 +66,7 @@ class Found:
     date_format: str | None = None
     levels: list[str] | None = None
     infinite: int = 0
+    unit: str | None = None
 
 
 def counts(texts: pl.Series) -> dict[str, int]:
@@ -97,8 +100,8 @@ def numbers(texts: pl.Series, extra: frozenset[str], comma: bool) -> Found | Non
         extra: The person's own missing markers.
         comma: Whether the file writes decimals with a comma.
     """
-    plain = _without(texts, extra) if extra else texts
-    values, decimal = _parsed(plain, comma)
+    plain, unit = _without_unit(_without(texts, extra) if extra else texts)
+    values, decimal = _parsed(plain, comma or (unit is not None and uses_decimal_comma(plain)))
     failed = plain.filter(plain.is_not_null() & values.is_null())
     strange = counts(failed) if len(failed) else {}
     markers = {text: n for text, n in strange.items() if text.lower() in _NUMBER_MARKERS}
@@ -113,7 +116,18 @@ def numbers(texts: pl.Series, extra: frozenset[str], comma: bool) -> Found | Non
         values = pl.select(pl.when(~bad).then(values)).to_series().alias(texts.name)
     markers |= {"nan": nan} if nan else {}
     markers |= _used(texts, extra)
-    return Found("number", values, markers, odd, decimal=decimal, infinite=infinite)
+    return Found("number", values, markers, odd, decimal=decimal, infinite=infinite, unit=unit)
+
+
+def _without_unit(texts: pl.Series) -> tuple[pl.Series, str | None]:
+    """The column without the one sign that stands before or after nearly all of its values, and that sign."""
+    first = texts.drop_nulls().head(_SAMPLE)
+    known = first.filter(~first.str.to_lowercase().is_in(list(_NUMBER_MARKERS)))
+    for unit in UNITS:
+        outer = rf"^[+-]?\s?{re.escape(unit)}|{re.escape(unit)}$"
+        if len(known) and known.str.contains(outer).sum() >= ENOUGH * len(known):
+            return texts.str.replace(unit, "", literal=True).str.replace(r"^([+-])\s", "$1").str.strip_chars(), unit
+    return texts, None
 
 
 def _parsed(texts: pl.Series, comma: bool) -> tuple[pl.Series, str]:

@@ -11,6 +11,8 @@ from .architecture import Architecture, Inputs, Task
 
 SMALL_ROWS = 2_000
 """Below this many training rows: no number embedding, few members, strong regularisation."""
+SMALL_PATIENCE = 25
+"""An epoch of a small table is a dozen steps, and a plateau of ten epochs is not yet the end of learning."""
 LARGE_ROWS = 100_000
 """Above this many: larger batches and half of the members, so that an epoch stays short."""
 HUGE_ROWS = 500_000
@@ -49,10 +51,10 @@ def recommended_training(task: Task, rows: int) -> dict[str, Any]:
     if rows < SMALL_ROWS:
         batch = 64 if rows < 1_000 else 128
         return {
-            "epochs": max(40, min(200, 40_000 // rows)), "batch": batch,
+            "epochs": max(80, min(400, 80_000 // rows)), "batch": batch,
             "rate": 3e-3 if classes and rows < 1_000 else 6e-3,
             "label_smoothing": 0.02 if classes and rows >= 1_000 else 0.0,
-            "weight_decay": 0.3, "ema": 0.98, "patience": 10,
+            "weight_decay": 0.3, "ema": 0.98, "patience": SMALL_PATIENCE,
         }  # fmt: skip
     batch = 256 if rows <= LARGE_ROWS else 2048
     epochs = max(8, min(60, 320_000 // rows)) if classes else max(10, min(100, 400_000 // rows))

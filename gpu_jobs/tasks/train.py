@@ -91,8 +91,10 @@ def _work(job: Job, architecture: Architecture, settings: TrainSettings, group: 
 
 
 def _result(job: Job, settings: TrainSettings, outcome: Outcome, classes: int) -> dict[str, Any]:
+    from gpu_jobs.evaluation.metrics import unit
+
     loss_unit = "nats" if classes else "squared standard deviations"
-    metric_unit = "fraction" if classes else "target"
+    metric_unit = unit(outcome.metric["name"])
     value = outcome.metric["value"]
     return {
         "epochs_run": outcome.epochs_run,

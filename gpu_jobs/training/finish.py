@@ -12,7 +12,7 @@ from .group import Alone
 from .loop import Trainer, build
 from .resources import peak_memory_mb
 from .state import put, restore
-from .step import Stepper, evaluate, metric_name
+from .step import Stepper, evaluate
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def finish(trainer: Trainer) -> Outcome:
         diverged=progress.diverged,
         train_loss=kept["train_loss"],
         validation_loss=loss,
-        metric={"name": metric_name(table.classes), "value": metric},
+        metric={"name": table.metric, "value": metric},
         seconds=progress.seconds,
         rows_per_second=speeds[len(speeds) // 2],
         peak_memory_mb=peak_memory_mb(),

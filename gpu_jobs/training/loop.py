@@ -27,7 +27,7 @@ from .resources import CpuMeter, gpu_percent, memory_mb
 from .schedule import rate_at
 from .settings import TrainSettings
 from .state import capture, copied, evaluated, restore
-from .step import Stepper, metric_name
+from .step import Stepper
 from .table import Table, shards
 from .watch import Watch
 
@@ -216,7 +216,7 @@ class Trainer:
             "epochs": progress.epochs,
             "train_loss": train_loss,
             "validation_loss": loss,
-            "metric": {"name": metric_name(self.table.classes), "value": metric},
+            "metric": {"name": self.table.metric, "value": metric},
             "rate": last * progress.rate_factor,
             "gradient_norm": float(self.stepper.norm_sum) / steps,
             "rows_per_second": self._speed,

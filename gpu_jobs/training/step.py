@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..data.batches import Batch
+from ..evaluation.metrics import ClassScores, NumberScores, Scores, point
 from ..models.network import TabularNetwork, combine
 from .errors import TrainingError
 from .flat import FlatParameters
@@ -140,16 +142,16 @@ class Stepper:
             if kept is not None:
                 values.copy_(kept)
 
-    def validate(self, table: Table) -> tuple[float, float] | None:
+    def validate(self, table: Table) -> tuple[float, float | None] | None:
         """(loss, metric) on the validation rows, as `evaluate`."""
         return evaluate(self.network, self.loss, table)
 
 
 @torch.no_grad()
-def evaluate(network: TabularNetwork, loss: Loss, table: Table) -> tuple[float, float] | None:
+def evaluate(network: TabularNetwork, loss: Loss, table: Table) -> tuple[float, float | None] | None:
     """(loss, metric) of a network in evaluation mode on the validation rows; None when there are no rows.
 
-    The loss is that of the members' mean prediction; the metric is accuracy, or RMSE in the target's own units.
+    The loss is that of the members' mean prediction; the metric is the table's, in the target's own units.
     """
     target, parts = table.validation_target, []
     total = torch.zeros((), dtype=torch.float64, device=target.device)
@@ -169,15 +171,16 @@ def _rows(inputs: Inputs, rows: slice) -> Inputs:
     return {name: tensor[rows] for name, tensor in inputs.items()}
 
 
-def _metric(predicted: Tensor, table: Table) -> float:
-    if table.classes:
+def _metric(predicted: Tensor, table: Table) -> float | None:
+    """The table's metric on the validation rows; None where it is undefined on them."""
+    if table.metric == "accuracy":
         return float((predicted.argmax(1) == table.validation_target).double().mean())
-    found, truth = predicted.double().cpu().numpy(), table.validation_target.double().cpu().numpy()
-    if table.scale is not None:
-        found, truth = table.scale.inverse(found), table.scale.inverse(truth)
-    return float(((found - truth) ** 2).mean() ** 0.5)
-
-
-def metric_name(classes: int) -> str:
-    """Name of the metric shown per epoch."""
-    return "accuracy" if classes else "rmse"
+    found, truth = predicted.double().cpu().numpy(), table.validation_target.cpu().numpy()
+    if table.classes:
+        scores: Scores = ClassScores(truth, found, 1 if table.classes == 2 else None)
+    else:
+        truth = truth.astype(np.float64)
+        if table.scale is not None:
+            found, truth = table.scale.inverse(found), table.scale.inverse(truth)
+        scores = NumberScores(truth, found)
+    return point(scores).get(table.metric)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from ..data.table import Prepared
 from ..data.target import TargetScale
 
 Inputs = dict[str, Tensor]
+DEAREST = 2_000_000
+"""Validation rows times classes up to which any metric is quick beside an epoch."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Table:
         classes: number of classes, 0 for regression.
         scale: from the standardised target to the target's own units, None for classes.
         continuous: how many leading columns of "numbers" are continuous.
+        metric: the metric to show per epoch; accuracy or RMSE where it is not named, or dear on so many rows.
     """
 
     train: Inputs
@@ -39,25 +43,27 @@ class Table:
     classes: int
     scale: TargetScale | None = None
     continuous: int = 0
+    metric: str = ""
+
+    def __post_init__(self) -> None:
+        dear = len(self.validation_target) * max(self.classes, 1) > DEAREST
+        if not self.metric or dear:
+            object.__setattr__(self, "metric", "accuracy" if self.classes else "rmse")
 
     @classmethod
     def of(cls, prepared: Prepared, classes: int, device: torch.device) -> Table:
         """The training and validation rows of what `prepare` wrote; `classes` is 0 for regression."""
         train, validation = prepared.splits["train"], prepared.splits["validation"]
-        if classes:
-            target = torch.from_numpy(prepared.target.astype(np.int64))
-            scale = None
-        else:
-            target = torch.from_numpy(prepared.scaled_target().astype(np.float32))
-            scale = TargetScale.of(prepared.preprocessing)
+        scale = None if classes else TargetScale.of(prepared.preprocessing)
         return cls(
             _take(prepared, train, device),
-            target[torch.from_numpy(train)].to(device),
+            _target(prepared.target[train], scale).to(device),
             _take(prepared, validation, device),
-            target[torch.from_numpy(validation)].to(device),
+            _target(prepared.target[validation], scale).to(device),
             classes,
             scale,
             prepared.continuous,
+            str(prepared.preprocessing.get("metric") or ""),
         )
 
     @property
@@ -80,7 +86,7 @@ class Table:
         moved = {name: tensor.to(device) for name, tensor in self.train.items()}
         held = {name: tensor.to(device) for name, tensor in self.validation.items()}
         targets = self.target.to(device), self.validation_target.to(device)
-        return Table(moved, targets[0], held, targets[1], self.classes, self.scale, self.continuous)
+        return Table(moved, targets[0], held, targets[1], self.classes, self.scale, self.continuous, self.metric)
 
 
 def _take(prepared: Prepared, rows: NDArray[np.int64], device: torch.device) -> Inputs:
@@ -89,6 +95,11 @@ def _take(prepared: Prepared, rows: NDArray[np.int64], device: torch.device) -> 
         if array.shape[1]:
             found[name] = torch.from_numpy(np.ascontiguousarray(array[rows])).to(device)
     return found
+
+
+def _target(target: NDArray[Any], scale: TargetScale | None) -> Tensor:
+    """Classes, or the number in training units."""
+    return torch.from_numpy(target.astype(np.int64) if scale is None else scale.forward(target).astype(np.float32))
 
 
 def shards(

@@ -294,10 +294,10 @@ def test_two_groups_cannot_make_three_parts(build: Any) -> None:
 
 def test_rows_in_the_order_of_a_date_are_split_by_time_and_the_date_stays_an_input(build: Any) -> None:
     day = build.column("day", "date", sorted=True)
-    plan = decide(build.churn(columns=[day], time={"column": "day", "ordered": True}))
+    plan = decide(build.churn(columns=[day]))
     assert plan.split.method == "time" and plan.split.time == "day"
     assert "day" in {feature.name for feature in plan.features}
-    unordered = decide(build.churn(columns=[day], time={"column": "day", "ordered": False}))
+    unordered = decide(build.churn(columns=[build.column("day", "date")]))
     assert unordered.split.method == "stratified"
 
 

@@ -248,6 +248,6 @@ def test_a_baseline_without_a_defined_difference_is_shown_without_one(run: Run) 
 
 def test_the_card_claims_no_more_of_the_test_rows_than_is_true(run: Run) -> None:
     card = run.published()[0].replace("\n", " ")
-    assert "No model, threshold, epoch or feature encoder was fitted or chosen with them" in card
-    assert "class balance and the checks for leaks and identifiers looked at all rows" in card
-    assert "nor any choice" not in card
+    assert "no input, metric, model, encoder, epoch or threshold was fitted or chosen with them" in card
+    assert "what a column is (its kind, whether it names rows, is constant or empty) and which labels" in card
+    assert "was read from all rows" in card

@@ -1,4 +1,8 @@
-"""The rules for the split into train, validation and test. They move no rows."""
+"""The rules for the split into train, validation and test. They move no rows.
+
+The split is chosen from the request, the target and what kind of columns there are, before anything is found out about
+the rows: so the test rows can be drawn first, and everything else is chosen without them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 
 from agents.decisions.task_plan import Split
 from agents.reasoners.rules.table import Table
-from agents.reasoners.rules.target import Task
+from agents.reasoners.rules.target import FEW_NUMBERS
 from agents.reasoners.rules.wording import quoted
 from memory.errors import InputError, UsageError
 
@@ -17,10 +21,14 @@ TINY_ROWS = 500
 """Below so many rows a validation share of 16 % is too few rows to choose by."""
 
 
-def choose(table: Table, task: Task, target: str) -> tuple[Split, str, dict[str, Any]]:
+NAMES_ROWS = 0.8
+"""From this score on a column only names rows; two rows that differ in it alone are the same."""
+
+
+def choose(table: Table, target: str) -> tuple[Split, str, dict[str, Any]]:
     """The split, why, and the evidence.
 
-    Files of the person's own first, then groups, then time, then classes in equal shares, then chance.
+    Files of the person's own first, then groups, then time, then the target's values in equal shares, then chance.
 
     Raises:
         InputError: `input.no_such_column`, or a column that cannot split (`input.group`, `input.time`).
@@ -28,24 +36,46 @@ def choose(table: Table, task: Task, target: str) -> tuple[Split, str, dict[str,
     """
     request = table.request
     _contradiction(request)
-    seed = int(request.get("seed") or 0)
-    fractions = TINY if table.rows < TINY_ROWS else USUAL
+    common: dict[str, Any] = {
+        "fractions": TINY if table.rows < TINY_ROWS else USUAL,
+        "seed": int(request.get("seed") or 0),
+        "stratify": _has_labels(table, target),
+        "apart": _apart(table, target),
+    }
     if request.get("validation") or request.get("test"):
-        return _files(request, seed)
+        return _files(request, common)
     if group := request.get("group"):
         groups = _group(table, str(group), target)
         why = f"rows with the same {quoted(group)} stay together"
-        return Split(method="group", fractions=fractions, group=group, seed=seed), why, {"groups": groups}
+        return Split(method="group", group=group, **common), why, {"groups": groups}
     if (time := _time(table, target)) is not None:
         column, why = time
-        return Split(method="time", fractions=fractions, time=column, seed=seed), why, {"time": column}
-    if task == "regression":
-        return Split(method="random", fractions=fractions, seed=seed), "nothing says that rows belong together", {}
-    return (
-        Split(method="stratified", fractions=fractions, seed=seed),
-        "each part has the classes in equal shares",
-        {},
-    )
+        return Split(method="time", time=column, **common), why, {"time": column}
+    if not common["stratify"]:
+        return Split(method="random", **common), "nothing says that rows belong together", {}
+    return Split(method="stratified", **common), f"each part has the values of {quoted(target)} in equal shares", {}
+
+
+def _has_labels(table: Table, target: str) -> bool:
+    """Whether the target's values are labels or so few that each can have its share of every part."""
+    column, asked = table.columns[target], table.request.get("task")
+    if asked:
+        return bool(asked != "regression")
+    return column["type"] != "number" or int(column["distinct"]) <= FEW_NUMBERS
+
+
+def _apart(table: Table, target: str) -> tuple[str, ...]:
+    """Columns that are no inputs whatever the rows hold: left out by the person, or naming rows or groups."""
+    request, wanted = table.request, table.asked("features")
+    out = {*table.asked("drop"), *(set(table.columns) - set(wanted) if wanted else ())}
+    for name, column in table.columns.items():
+        if name not in wanted and (name == request.get("group") or _names_rows(column)):
+            out.add(name)
+    return tuple(name for name in table.columns if name in out and name != target)
+
+
+def _names_rows(column: Mapping[str, Any]) -> bool:
+    return float((column.get("identifier") or {"score": 0})["score"]) >= NAMES_ROWS
 
 
 def _contradiction(request: Mapping[str, Any]) -> None:
@@ -61,15 +91,12 @@ def _contradiction(request: Mapping[str, Any]) -> None:
         )
 
 
-def _files(request: Mapping[str, Any], seed: int) -> tuple[Split, str, dict[str, Any]]:
+def _files(request: Mapping[str, Any], common: dict[str, Any]) -> tuple[Split, str, dict[str, Any]]:
     validation, test = bool(request.get("validation")), bool(request.get("test"))
     shares = {(True, True): (1.0, 0.0, 0.0), (False, True): (0.8, 0.2, 0.0), (True, False): (0.8, 0.0, 0.2)}
     brought = " and ".join(name for name, given in (("validation", validation), ("test", test)) if given)
-    return (
-        Split(method="files", fractions=shares[validation, test], seed=seed),
-        f"your {brought} rows are used as given",
-        {},
-    )
+    split = Split(method="files", **{**common, "fractions": shares[validation, test]})
+    return split, f"your {brought} rows are used as given", {}
 
 
 def _group(table: Table, group: str, target: str) -> int:
@@ -101,8 +128,7 @@ def _time(table: Table, target: str) -> tuple[str, str] | None:
                 fix="name a column of dates or numbers that grows with time",
             )
         return str(asked), f"the latest rows by {quoted(asked)} are held out (--time)"
-    found: Mapping[str, Any] = table.profile.get("time") or {}
-    name = found.get("column")
-    if name and found.get("ordered") and name != target and table.columns[name]["type"] == "date":
-        return str(name), f"rows are in the order of {quoted(name)}, so the latest are held out"
+    for name, column in table.columns.items():
+        if name != target and column["type"] == "date" and column["sorted"]:
+            return name, f"rows are in the order of {quoted(name)}, so the latest are held out"
     return None

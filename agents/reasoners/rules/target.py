@@ -90,7 +90,7 @@ def facts(table: Table, name: str) -> Target:
         skew=profiled.get("skew"),
         low=profiled.get("min", column.get("min")),
         high=profiled.get("max", column.get("max")),
-        mean=column.get("mean"),
+        mean=profiled.get("mean", column.get("mean")),
         suggested=profiled.get("suggested_task"),
         why=str(profiled.get("why") or ""),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agents.decisions.task_plan import TaskPlan
+from agents.decisions.task_plan import Split, TaskPlan
 from agents.reasoners.rules import features, metric, split, target
 from agents.reasoners.rules.recipe import earlier_plan, with_recipe
 from agents.reasoners.rules.table import Table
@@ -33,7 +33,7 @@ def decide(context: Mapping[str, Any]) -> TaskPlan:
     task, task_why = target.task_of(facts, table.request)
     stated = metric.requirements(table.request, task)
     steering, metric_why, metric_evidence = metric.choose(task, facts, table.request, stated)
-    parts, split_why, split_evidence = split.choose(table, task, name)
+    parts, split_why, split_evidence = split.choose(table, name)
     inputs = features.choose(table, name, parts)
     transform, transform_why = metric.transform(task, facts)
     labels, positive, positive_why = _labels(task, facts, table.request.get("positive"))
@@ -63,6 +63,19 @@ def decide(context: Mapping[str, Any]) -> TaskPlan:
         proposed=bool(proposed),
         notes=(*recipe_notes, *inputs.notes, *_scarce(task, facts), *_duplicates(table)),
     )
+
+
+def split_for(context: Mapping[str, Any], name: str) -> Split:
+    """The split that `decide` will choose for this target, from `request`, `snapshot` and `recipe` alone.
+
+    Raises:
+        InputError: An unknown column, or one that cannot split.
+        UsageError: Contradicting flags.
+    """
+    table = Table.of(context)
+    table.known(name, "target")
+    table, _ = with_recipe(table, earlier_plan(context), name)
+    return split.choose(table, name)[0]
 
 
 def _labels(task: Task, facts: Target, asked: str | None) -> tuple[tuple[str, ...] | None, str | None, str | None]:

@@ -6,6 +6,7 @@ range, then x / sqrt(1 + (x/3)²).
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Mapping
 from math import nan, sqrt
@@ -19,6 +20,7 @@ from .fields import Categories, Column, Numbers, described, markers_of
 
 LIMIT = 1.7e308  # beyond it a value counts as infinite, and infinite as missing
 _EDGE = 1e6  # the smooth clip of this is 3 to seven digits; it keeps the square finite
+_SIGN = re.compile(r"^([+-])\s")
 _PLAIN = {int, float, type(None)}
 
 
@@ -62,6 +64,7 @@ class NumberField:
         self.spec = spec
         self.name: str = spec["name"]
         self.decimal: str = spec.get("decimal") or "."
+        self.unit: str | None = spec.get("unit")
         self.median = float(spec["median"])
         self.scale = float(spec["scale"])
         self.fill = float(spec["fill"])
@@ -121,6 +124,8 @@ class NumberField:
         text = value.strip()
         if text.lower() in self.markers:
             return nan
+        if self.unit is not None:
+            text = _SIGN.sub(r"\1", text.replace(self.unit, "", 1)).strip()
         try:
             return parse_number(text, self.decimal)
         except ValueError:

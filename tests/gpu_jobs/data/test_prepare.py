@@ -171,7 +171,7 @@ def test_a_regression_target_keeps_its_units_and_its_scale_inverts(ingest: Inges
     prepared = load_prepared(root)
     used = np.concatenate(list(prepared.splits.values()))
     assert prepared.target[used].tolist() == [frame["income"][int(i)] for i in used]
-    scaled = prepared.scaled_target()
+    scaled = TargetScale.of(prepared.preprocessing).forward(prepared.target)
     train = scaled[prepared.splits["train"]]
     assert train.mean() == pytest.approx(0, abs=1e-9) and train.std() == pytest.approx(1)
     back = TargetScale.of(prepared.preprocessing).inverse(scaled[used])

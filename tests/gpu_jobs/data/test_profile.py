@@ -116,14 +116,6 @@ def test_columns_of_many_distinct_values_are_no_leaks_by_chance(ingest: Ingest, 
     assert profiled(root, target="y")["leaks"] == []
 
 
-def test_rows_in_the_order_of_time_are_noticed(ingest: Ingest, root: Path) -> None:
-    days = (np.datetime64("2020-01-01") + np.arange(N).astype("timedelta64[D]")).astype(str)
-    table(ingest, day=days, x=NOISE, y=ANSWER)
-    assert profiled(root, target="y")["time"] == {"column": "day", "ordered": True}
-    table(ingest, day=RANDOM.permutation(days), x=NOISE, y=ANSWER)
-    assert profiled(root, target="y")["time"] == {"column": "day", "ordered": False}
-
-
 def test_duplicates_high_cardinality_texts_dates_and_identifiers_are_listed(ingest: Ingest, root: Path) -> None:
     frame = people().with_columns(
         pl.Series("customer_id", [f"K{i:05d}" for i in range(300)]),

@@ -83,4 +83,4 @@ def test_recommendations_are_valid_at_every_size(rows: int, task: Any, outputs: 
     document = recommended_architecture(task, rows, 5, (12,), outputs)
     assert Architecture.from_dict(document).outputs == outputs
     settings = TrainSettings.from_dict(recommended_training(task, rows))
-    assert settings.patience == 10
+    assert settings.patience == (10 if rows >= 2_000 else 25)
