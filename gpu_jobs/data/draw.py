@@ -64,9 +64,16 @@ def refuse_empty(found: Split, method: str, rows: int) -> None:
     """Refuse a split that leaves a side without rows.
 
     Raises:
-        DataError: `input.too_few_rows`.
+        DataError: `input.too_few_rows`, or `input.seen_rows` for a file that only repeats the training data.
     """
     empty = [name for name in SPLITS if not len(found.rows[name])]
+    if empty and found.dropped and method == "files":
+        raise DataError(
+            f"every row of the {' and '.join(empty)} file equals a row to train on: it would test what was learned",
+            "input.seen_rows",
+            field="test" if "test" in empty else "validation",
+            fix="give rows that the training data does not hold",
+        )
     if empty:
         raise DataError(
             f"{rows:,} rows split by {method!r} leave no row for {' and '.join(empty)}",

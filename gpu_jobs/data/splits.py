@@ -68,7 +68,7 @@ def split(plan: Plan) -> Split:
     held = np.sort(plan.rows[side == SPLITS.index("test")])
     repeated, across = _repeated(equal), _across(side, equal)
     dropped = 0
-    if repeated < _REPEATS * len(plan.rows) and across.any():
+    if _repeated(_in_its_file(plan, equal)) < _REPEATS * len(plan.rows) and across.any():
         side[across] = -1
         dropped, across = int(across.sum()), np.zeros_like(across)
     rows = {name: np.sort(plan.rows[side == i]) for i, name in enumerate(SPLITS)}
@@ -77,6 +77,14 @@ def split(plan: Plan) -> Split:
 
 def _repeated(same: Rows) -> int:
     return len(same) - (int(same.max()) + 1 if len(same) else 0)
+
+
+def _in_its_file(plan: Plan, equal: Rows) -> Rows:
+    """Sets of identical rows within each file: a file that holds another one's rows again is not made of repeats."""
+    if plan.method != "files" or plan.role is None:
+        return equal
+    number: Rows = np.unique(equal * 3 + plan.role, return_inverse=True)[1]
+    return number
 
 
 def _sides(plan: Plan, together: bool) -> Rows:

@@ -117,6 +117,23 @@ def test_a_test_file_alone_leaves_the_data_for_training_and_validation(
     assert sum(result["rows"].values()) == 250
 
 
+def test_rows_of_a_test_file_that_train_are_not_tested_on(ingest: Ingest, root: Path, tmp_path: Path) -> None:
+    pl.concat([people(200).head(120), people(30, seed=2)]).write_csv(tmp_path / "test.csv")
+    ingest(people(200).write_csv(), test=tmp_path / "test.csv")
+    result = prepare(root, "kind", "multiclass", method="files")
+    assert result["rows"]["test"] == 30
+    dropped = next(note for note in result["notes"] if note["code"] == "duplicates_dropped")
+    assert dropped["count"] == 120 and "equal an earlier row were left out" in dropped["message"]
+
+
+def test_a_test_file_that_only_repeats_the_training_data_is_refused(ingest: Ingest, root: Path, tmp_path: Path) -> None:
+    people(200).write_csv(tmp_path / "test.csv")
+    ingest(people(200).write_csv(), test=tmp_path / "test.csv")
+    with pytest.raises(DataError, match="every row of the test file") as caught:
+        prepare(root, "kind", "multiclass", method="files")
+    assert (caught.value.code, caught.value.field) == ("input.seen_rows", "test") and caught.value.fix
+
+
 def test_rows_without_a_target_are_left_out_and_counted(ingest: Ingest, root: Path) -> None:
     ingest("a,y\n" + "".join(f"{i * 7 % 100},{'' if i % 10 == 0 else i % 2}\n" for i in range(300)))
     result = prepare(root, "y", "binary")
