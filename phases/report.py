@@ -23,6 +23,7 @@ from templates import render
 from templates.report import context as report
 
 TASKS = {"binary": "binary classification", "multiclass": "multi-class classification"}
+MOST_LACKING = 10
 When = Literal["training", "writing"]
 LIBRARIES = ("torch", "numpy", "polars", "scikit-learn", "onnx", "onnxruntime", "fastapi", "langgraph", "redis")
 
@@ -242,11 +243,25 @@ def _data(active: ActiveRun, dataset: dict[str, Any]) -> list[tuple[str, str]]:
         facts.append(
             (f"{source['role']} file", told + ("; it has changed since: the run used the snapshot" if changed else ""))
         )
+    facts += _as_read(read_json(active.root / "data" / "snapshot.json"))
     splits = read_json(active.root / "data" / "splits.json")
     rows = ", ".join(f"{len(splits[name])} {name}" for name in ("train", "validation", "test"))
     facts.append(("split", f"{dataset['split']['method']}: {rows} rows"))
     facts += [(f"left out: {row['name']}", row["reason"]) for row in dataset.get("dropped") or ()]
     return facts
+
+
+def _as_read(snapshot: dict[str, Any]) -> list[tuple[str, str]]:
+    """How the table was read, and which columns lack values."""
+    how = snapshot.get("dialect") or {}
+    words = [str(how[key]) for key in ("format", "compression", "encoding") if how.get(key)]
+    words += [f"{key} {how[key]!r}" for key in ("delimiter", "decimal") if how.get(key) and how.get("delimiter")]
+    if how.get("header") is not None:
+        words.append("with a header" if how["header"] else "without a header")
+    lacking = sorted((c for c in snapshot["columns"] if c["missing"]), key=lambda c: -int(c["missing"]))
+    shown = ", ".join(f"{one['name']} {one['missing']}" for one in lacking[:MOST_LACKING])
+    more = f" and {len(lacking) - MOST_LACKING} more columns" if len(lacking) > MOST_LACKING else ""
+    return [("read as", ", ".join(words)), ("missing values", shown + more if lacking else "none")]
 
 
 def _notes(root: Path) -> list[report.Note]:

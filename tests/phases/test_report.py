@@ -99,6 +99,10 @@ class Run:
         self.folder = self.active.root
         self.trained: dict[str, Any] = {"epochs_run": 3}
         write_json(self.folder / "data" / "splits.json", {"train": [0] * 384, "validation": [1] * 96, "test": [2] * 60})
+        dialect = {"format": "csv", "compression": None, "encoding": "cp1252", "delimiter": ";", "decimal": ",",
+                   "header": False, "quote": '"'}  # fmt: skip
+        lacking = [{"name": f"c{i}", "missing": i} for i in range(13)]
+        write_json(self.folder / "data" / "snapshot.json", {"dialect": dialect, "columns": lacking})
 
     @staticmethod
     def _dataset() -> dict[str, Any]:
@@ -207,6 +211,12 @@ def test_the_split_is_told_in_rows_that_there_are_and_not_in_the_shares_asked_fo
         assert "stratified: 384 train, 96 validation, 60 test rows" in text
         assert "0.64" not in text
         assert "Every figure" not in text and "Every metric" in text
+
+
+def test_the_data_section_says_how_the_table_was_read_and_what_is_missing(run: Run) -> None:
+    markdown, _ = run.report()
+    assert "read as: csv, cp1252, delimiter ';', decimal ',', without a header" in markdown.replace("\\", "")
+    assert "missing values: c12 12, c11 11" in markdown and "and 2 more columns" in markdown
 
 
 def test_library_versions_are_those_of_training_or_said_to_be_of_the_report(run: Run) -> None:
