@@ -265,6 +265,12 @@ async def test_a_name_that_cannot_be_one_is_refused_at_the_door(
     assert await value(memory, run, "deploy-request") is None
 
 
+@pytest.mark.parametrize("words", [{}, {"override": True}, {"why": "a trial"}])
+async def test_a_rejected_run_needs_an_override_with_a_reason(ended: Made, service_of: Any, words: Any) -> None:
+    with pytest.raises(GateRejected, match="was rejected by a gate"):
+        await service_of.deploy(await ended("rejected"), **words)
+
+
 async def test_a_run_whose_files_are_gone_is_refused_at_the_door(
     memory: Memory, ended: Made, service_of: Deployments, runs: Runs
 ) -> None:

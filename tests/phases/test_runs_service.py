@@ -11,6 +11,8 @@ from memory.store import Memory
 from phases.request import RunRequest
 from phases.services.notes import Notes
 from phases.services.runs import Runs, workspace_id
+from phases.supervisor import records
+from tests.phases.supervisor.conftest import wish
 
 
 async def test_a_started_run_is_queued_and_says_so(runs: Runs, request_of: RunRequest) -> None:
@@ -65,6 +67,54 @@ async def test_only_the_question_that_was_asked_can_be_answered(
         await runs.answer(run, "other", {"target": "x"}, "cli")
     view = await runs.answer(run, "q1", {"target": "left"}, "cli")
     assert (view.status, view.question) == ("queued", None)
+
+
+async def test_an_answer_counts_only_from_the_doors_of_the_policy_and_only_when_it_is_a_choice(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    run = (await runs.start(request_of)).run_id
+    state = await memory.get(run, "state")
+    assert state is not None
+    question = {"id": "q1", "kind": "target", "text": "Which column?", "proposal": "left", "choices": ["left", "x"]}
+    await memory.put(run, "state", {**state.value, "state": "waiting", "question": question}, by="test")
+    with pytest.raises(RunError, match="answers from 'mcp' do not count here; those from cli do"):
+        await runs.answer(run, "q1", {"target": "left"}, "mcp")
+    with pytest.raises(InputError, match="no column 'lefd'") as refused:
+        await runs.answer(run, "q1", {"target": "lefd"}, "cli")
+    assert refused.value.code == "input.no_such_target" and "'left'" in refused.value.message
+    assert (await runs.get(run)).status == "waiting"
+
+
+async def test_a_run_that_is_served_or_could_be_gone_back_to_cannot_be_removed(
+    runs: Runs, memory: Memory, request_of: RunRequest, home: Path
+) -> None:
+    view = await runs.start(request_of)
+    state = await memory.get(view.run_id, "state")
+    assert state is not None
+    await memory.put(view.run_id, "state", {**state.value, "state": "deployed"}, by="test")
+    mine, other = (wish(home, name).model_copy(update={"run_id": name}) for name in (view.run_id, "r-other"))
+    for current, previous in ((mine, None), (other, mine)):
+        records.save(home, records.Record(name="churn", port=8100, current=current, previous=previous))
+        with pytest.raises(RunError, match="is served"):
+            await runs.remove(view.run_id)
+    assert Path(view.workspace).is_dir()
+
+
+async def test_a_resumed_run_has_its_unfinished_phases_before_it_again(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    run = (await runs.start(request_of)).run_id
+    state = await memory.get(run, "state")
+    assert state is not None
+    statuses = ("passed", "failed", "skipped", "skipped", "skipped")
+    phases = [{**row, "status": status} for row, status in zip(state.value["phases"], statuses, strict=True)]
+    ended = {**state.value, "state": "failed", "phases": phases, "error": {"code": "run.os", "message": "it failed"}}
+    await memory.put(run, "state", ended, by="test")
+    view = await runs.resume(run)
+    assert (view.status, view.error) == ("queued", None)
+    assert [phase.status for phase in view.phases] == ["passed", "pending", "pending", "pending", "pending"]
+    woken = await memory.get(run, "state")
+    assert woken is not None and woken.value["resumes"] == 1
 
 
 async def test_a_live_run_cannot_be_removed_and_an_ended_one_leaves_nothing(
