@@ -208,8 +208,8 @@ class ActiveRun:
     def spec(self, kind: str, args: dict[str, Any], name: str, workers: int, device: str) -> JobSpec:
         """The job's specification: its id names the intent, so the same step is always the same job."""
         planned = self.limits.memory_mb if self.limits is not None else None
-        memory = self.settings.job_memory_mb or planned
-        limits = Limits(memory_mb=memory, seconds=self.settings.job_hours * 3600)
+        memory = self.request.terms.job_memory_mb or planned
+        limits = Limits(memory_mb=memory, seconds=self.request.terms.job_hours * 3600)
         return JobSpec(
             id=name,
             kind=kind,

@@ -185,7 +185,7 @@ async def _plan(active: ActiveRun, supervisor: SupervisorClient | None) -> Deplo
         "dataset": await active.get("dataset"),
         "inputs": sorted(stored["rows"][0]),
         "deployments": [] if supervisor is None else [dict(one) for one in await supervisor.list()],
-        "policy": active.settings.policy.model_dump(mode="json"),
+        "policy": active.request.terms.policy.model_dump(mode="json"),
     }
     return await active.decide(_key(active, "deployment-plan"), DeploymentPlan, ROLE, context)
 
@@ -208,7 +208,7 @@ async def _published(active: ActiveRun, attempt: int, plan: DeploymentPlan) -> l
 
 def _refusal(active: ActiveRun, plan: DeploymentPlan) -> str | None:
     """Why a person does not want the deployment, or None when it is approved or nobody need be asked."""
-    policy, request = active.settings.policy, active.request
+    policy, request = active.request.terms.policy, active.request
     if not plan.needs_approval or (request.yes and policy.yes_counts) or active.ask is None:
         return None
     answer = active.ask(

@@ -10,7 +10,7 @@ from memory.store import Memory
 from phases.active_run import ActiveRun
 from phases.request import RunRequest
 from phases.services.runs import Runs
-from phases.settings import RunnerSettings
+from phases.settings import RunnerSettings, Terms
 
 
 async def taken(memory: Memory, runs: Runs, request: RunRequest) -> ActiveRun:
@@ -20,6 +20,15 @@ async def taken(memory: Memory, runs: Runs, request: RunRequest) -> ActiveRun:
     assert lease is not None
     settings = RunnerSettings(home=memory.settings.home, memory=memory.settings)
     return ActiveRun(view.run_id, memory, lease, request, settings, RulesReasoner())
+
+
+async def test_a_runs_job_limits_are_those_of_its_door_not_those_of_the_runner(
+    memory: Memory, runs: Runs, request_of: RunRequest
+) -> None:
+    terms = Terms(job_memory_mb=512, job_hours=2)
+    active = await taken(memory, runs, request_of.model_copy(update={"terms": terms}))
+    limits = active.spec("noop", {}, "noop", 1, "cpu").limits
+    assert (limits.memory_mb, limits.seconds) == (512, 7200)
 
 
 @pytest.mark.parametrize("name", ["state", "answer", "deploy-request"])
