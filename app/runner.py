@@ -31,8 +31,8 @@ def _serve(path: Path) -> bool:
     from phases.runner import main as serve
     from phases.settings import RunnerSettings
 
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = RunnerSettings.model_validate_json(path.read_text(encoding="utf-8"))
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     return asyncio.run(serve(settings, RulesReasoner()))
 
 

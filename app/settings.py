@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from memory.errors import UsageError
 from memory.records import MemorySettings
 from phases.request import RunSettings
-from phases.settings import Policy, RunnerSettings
+from phases.settings import LogLevel, Policy, RunnerSettings
 
 PREFIX = "NEUROLOOM_"
 ALIASES = {"NEUROLOOM_REDIS_URL": "memory.url", "NEUROLOOM_HOME": "memory.home", "DEBUG": "app.debug"}
 NOT_SETTINGS = frozenset({"NEUROLOOM_CONFIG", "NEUROLOOM_JOB"})
-FROM_OTHER_SECTIONS = frozenset({"home", "memory", "policy", "python", "tasks"})
+FROM_OTHER_SECTIONS = frozenset({"home", "memory", "policy", "log_level", "python", "tasks"})
 SECRET_WORDS = ("password", "secret", "token", "key")
 NEAR = 0.75
 ON, OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
@@ -36,7 +36,7 @@ class AppSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     debug: bool = Field(False, description="show tracebacks; the same as --debug")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="debug shows tracebacks")
+    log_level: LogLevel = Field("warning", description="of the runner's log; debug also shows tracebacks")
 
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -192,7 +192,7 @@ def _read_file(path: Path, found: Found) -> None:
             f"cannot read the configuration file {str(path)!r}: {why}",
             code="usage.config_file",
             field="config",
-            fix="give a readable TOML file, for example: [run]\\nseed = 1",
+            fix="give a readable TOML file, for example one with the lines `[run]` and `seed = 1`",
         ) from error
     known = names()
     for name, value in _flat(content):
@@ -253,12 +253,18 @@ def _unknown(name: str, known: Iterable[str], where: str) -> UsageError:
 
 def _assemble(found: Found) -> Settings:
     built = {section: _validated(section, found) for section in ("app", "memory", "run", "policy")}
-    nested = {"home": built["memory"].model_dump()["home"], "memory": built["memory"], "policy": built["policy"]}
-    runner = _validated("runner", found, nested)
+    runner = _validated("runner", found, _from_other_sections(built))
     sources = {name: found.sources.get(name, "default") for name in names()}
     return Settings.model_validate(
         {"app": built["app"], "memory": built["memory"], "run": built["run"], "runner": runner, "sources": sources}
     )
+
+
+def _from_other_sections(built: Mapping[str, BaseModel]) -> dict[str, Any]:
+    """What the runner gets from the other sections."""
+    parts = {"memory": built["memory"], "policy": built["policy"]}
+    home, level = built["memory"].model_dump()["home"], built["app"].model_dump()["log_level"]
+    return {**parts, "home": home, "log_level": level}
 
 
 def _validated(section: str, found: Found, nested: Mapping[str, Any] | None = None) -> BaseModel:

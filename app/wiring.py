@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -28,15 +29,23 @@ STOP_SECONDS = 15.0
 class OpenServices:
     """The services of this folder's workspace; a command pays only for the ones that it uses."""
 
-    def __init__(self, settings: Settings, memory: Memory) -> None:
+    def __init__(self, settings: Settings, memory: Memory, note: Callable[[str], None] | None) -> None:
         self.settings, self.memory = settings, memory
+        self._note = note
+
+    def _ensure(self) -> None:
+        """A runner lives; that it has other settings than this door is said once."""
+        other = ensure_runner(self.settings)
+        if other and self._note is not None:
+            self._note(f"the runner that is alive keeps its own {', '.join(other)}; yours hold for the next runner")
+            self._note = None
 
     @cached_property
     def runs(self) -> Runs:
         """Start, read and steer runs."""
         from phases.services.runs import Runs
 
-        return Runs(self.memory, str(Path.cwd()), lambda: ensure_runner(self.settings), self.settings.runner)
+        return Runs(self.memory, str(Path.cwd()), self._ensure, self.settings.runner)
 
     @cached_property
     def deployments(self) -> Deployments:
@@ -61,8 +70,12 @@ class OpenServices:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, note: Callable[[str], None] | None = None) -> AsyncIterator[Services]:
     """The services, on an open memory (the embedded Redis is started when it is dead).
+
+    Args:
+        settings: The door's.
+        note: Tells the person something beside the result.
 
     Raises:
         RedisAway: Redis does not answer, within a second.
@@ -70,7 +83,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     from memory.store import open_memory
 
     async with open_memory(settings.memory, "door") as memory:
-        yield OpenServices(settings, memory)
+        yield OpenServices(settings, memory, note)
 
 
 def runner_settings_file(settings: Settings) -> Path:
@@ -78,16 +91,26 @@ def runner_settings_file(settings: Settings) -> Path:
     return settings.home / "runner.json"
 
 
-def ensure_runner(settings: Settings) -> None:
-    """Start a runner of this state folder unless one lives."""
+def ensure_runner(settings: Settings) -> list[str]:
+    """Start a runner of this state folder unless one lives; the settings in which the living one differs."""
     from phases.lock import held
     from phases.starting import ensure_runner as ensure
 
-    if held(settings.home / "runner.lock"):
-        return
     path = runner_settings_file(settings)
+    if held(settings.home / "runner.lock"):
+        return _differing(path, settings.runner.own())
     write_private(path, settings.runner.model_dump_json())
     ensure(settings.home, [settings.runner.python, "-P", "-m", RUNNER_MODULE, str(path)])
+    return []
+
+
+def _differing(path: Path, mine: dict[str, Any]) -> list[str]:
+    """Names of the runner's own settings that are others in the file of the living runner."""
+    try:
+        living = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [name for name, value in mine.items() if living.get(name) != value]
 
 
 def write_private(path: Path, text: str) -> None:

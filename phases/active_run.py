@@ -213,9 +213,10 @@ class ActiveRun:
     def spec(self, kind: str, args: dict[str, Any], name: str, workers: int, device: str) -> JobSpec:
         """The job's specification: its id names the intent, so the same step is always the same job."""
         planned = self.limits.model_dump(exclude={"seconds"}) if self.limits is not None else {}
-        if self.settings.job_memory_mb:
-            planned["memory_mb"] = self.settings.job_memory_mb
-        limits = Limits(**planned, seconds=self.settings.job_hours * 3600)
+        terms = self.request.terms
+        if terms.job_memory_mb:
+            planned["memory_mb"] = terms.job_memory_mb
+        limits = Limits(**planned, seconds=terms.job_hours * 3600)
         return JobSpec(
             id=name,
             kind=kind,

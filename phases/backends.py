@@ -7,7 +7,7 @@ from pathlib import Path
 from gpu_jobs.backends.local import LocalBackend, LocalSettings
 from gpu_jobs.backends.protocol import Backend, SandboxRequest
 from memory.errors import BackendError
-from phases.settings import RunnerSettings
+from phases.settings import RunnerSettings, Terms
 
 KINDS = ("local",)
 
@@ -28,6 +28,6 @@ def backend(settings: RunnerSettings, kind: str) -> Backend:
     return LocalBackend(LocalSettings(kind="local"), settings.home)
 
 
-def label(settings: RunnerSettings, run: str, root: Path) -> SandboxRequest:
+def label(terms: Terms, run: str, root: Path) -> SandboxRequest:
     """What is asked for a run: its sandbox's owner, root and deadline (a week beyond the longest job)."""
-    return SandboxRequest(owner=run, root=str(root), seconds=7 * 24 * 3600 + settings.job_hours * 3600)
+    return SandboxRequest(owner=run, root=str(root), seconds=7 * 24 * 3600 + terms.job_hours * 3600)

@@ -189,7 +189,7 @@ async def _plan(active: ActiveRun, supervisor: SupervisorClient | None) -> tuple
         "dataset": await active.get("dataset"),
         "inputs": sorted(stored["rows"][0]),
         "deployments": [] if supervisor is None else [dict(one) for one in await supervisor.list()],
-        "policy": active.settings.policy.model_dump(mode="json"),
+        "policy": active.request.terms.policy.model_dump(mode="json"),
     }
     plan = await active.decide(_key(active, "deployment-plan"), DeploymentPlan, ROLE, context)
     seen = {
@@ -221,7 +221,7 @@ async def _published(active: ActiveRun, attempt: int, plan: DeploymentPlan) -> l
 
 def _refusal(active: ActiveRun, plan: DeploymentPlan) -> str | None:
     """Why a person does not want the deployment, or None when it is approved or nobody need be asked."""
-    policy, request = active.settings.policy, active.request
+    policy, request = active.request.terms.policy, active.request
     if not plan.needs_approval or (request.yes and policy.yes_counts) or active.ask is None:
         return None
     answer = active.ask(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents import metrics
 from memory.errors import InputError, UsageError
+from phases.settings import Terms
 
 Task = Literal["binary", "multiclass", "regression"]
 Gates = Literal["default", "reference"]
@@ -79,6 +80,7 @@ class RunRequest(BaseModel):
         workspace: Absolute path of the folder that the person works in; its `neural/` holds the run.
         code_version: Version of Neuroloom that made the request; part of every provenance.
         retrain: `{"name", "run", …}` of the deployment whose champion this run challenges, or None.
+        terms: Policy and job limits of the door that started (or resumed) the run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,6 +115,7 @@ class RunRequest(BaseModel):
     workspace: str
     code_version: str = Field(default_factory=code_version)
     retrain: dict[str, Any] | None = None
+    terms: Terms = Terms()
 
     def check(self) -> None:
         """Refuse at the door what no look into the data is needed for; `Runs.start` calls it before it enqueues.

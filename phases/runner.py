@@ -112,6 +112,7 @@ class Runner:
             await self.memory.put(run, "state", value, by="runner", lease=taken.lease)
             return
         active = ActiveRun(run, self.memory, taken.lease, request, self.settings, self.reasoner, seed=request.seed)
+        log.info("run %s: taken, delivery %d", run, taken.deliveries)
         active.resumes = int(state.value.get("resumes") or 0)
         orders = Orders(active, state.value.get("controls_after", "0"))
         async with orders.listening():
@@ -242,6 +243,7 @@ async def _end(active: ActiveRun, verdict: str, error: NeuroloomError | None) ->
             log.warning("run %s: its last report could not be written: %s", active.id, trouble)
     ended = await active.state(state=verdict, error=told, phases=phases, reason=reason, question=None)
     await _tell_end(active.memory, active.lease, ended)
+    log.info("run %s: %s", active.id, verdict)
 
 
 async def _tell_end(memory: Memory, lease: Lease, state: dict[str, Any]) -> None:
@@ -254,6 +256,7 @@ async def main(settings: RunnerSettings, reasoner: Reasoner) -> bool:
     """Serve until there is no work or a signal comes (then True); the caller holds the runner's lock."""
     async with open_memory(settings.memory, "runner") as memory:
         runner = Runner(memory, settings, reasoner)
+        log.info("up to %d runs at once", settings.runs_at_once)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, runner.stopping.set)
         await runner.serve()

@@ -28,7 +28,7 @@ async def ensure_open(active: ActiveRun) -> float:
     for attempt in range(1, TRIES + 1):
         began = time.perf_counter()
         try:
-            sandbox = await place.open(label(active.settings, active.id, active.root))
+            sandbox = await place.open(label(active.request.terms, active.id, active.root))
             break
         except (OSError, BackendError):
             if attempt == TRIES:

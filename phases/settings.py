@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from memory.store import MemorySettings
+
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 def _half_the_cores() -> int:
@@ -25,18 +28,12 @@ class Policy(BaseModel):
     yes_counts: bool = Field(default=True, description="--yes answers what the policy would ask")
 
 
-class RunnerSettings(BaseModel):
-    """How a runner works: where its state is, how many runs at once, when it leaves."""
+class Terms(BaseModel):
+    """What holds for one run, whichever runner drives it: the door that starts or resumes it freezes these into it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Path = Field(description="state folder of this user")
-    memory: MemorySettings
     policy: Policy = Policy()
-    runs_at_once: int = Field(
-        default_factory=_half_the_cores, ge=1, le=64, description="runs one runner drives at a time"
-    )
-    idle_seconds: float = Field(default=300.0, gt=0, description="a runner without work leaves after this long")
     job_memory_mb: int | None = Field(
         default=None, ge=256, description="memory limit of one job; default: most of the machine"
     )
@@ -44,5 +41,25 @@ class RunnerSettings(BaseModel):
         default=None, description="folder of a control group given to us: it then holds the memory of the jobs"
     )
     job_hours: float = Field(default=24.0, gt=0, description="deadline of one job in hours")
+
+
+class RunnerSettings(Terms):
+    """How a runner works: where its state is, how many runs at once, when it leaves; and the terms of new runs."""
+
+    home: Path = Field(description="state folder of this user")
+    memory: MemorySettings
+    runs_at_once: int = Field(
+        default_factory=_half_the_cores, ge=1, le=64, description="runs one runner drives at a time"
+    )
+    idle_seconds: float = Field(default=300.0, gt=0, description="a runner without work leaves after this long")
+    log_level: LogLevel = "warning"
     python: str = sys.executable
     tasks: Path | None = Field(default=None, description="folder with further task kinds, for benchmarks and tests")
+
+    def terms(self) -> Terms:
+        """The part that a run keeps."""
+        return Terms.model_validate({name: getattr(self, name) for name in Terms.model_fields})
+
+    def own(self) -> dict[str, Any]:
+        """The part that is the runner's own, as plain data: two runners differ when this differs."""
+        return self.model_dump(mode="json", exclude=set(Terms.model_fields))

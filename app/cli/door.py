@@ -52,7 +52,7 @@ class Door:
         """The services, on an open memory."""
         from app import wiring
 
-        async with wiring.open_services(settings or self.settings()) as services:
+        async with wiring.open_services(settings or self.settings(), self.aside) as services:
             yield services
 
     def call(self, work: Callable[[Services], Coroutine[Any, Any, T]], settings: Settings | None = None) -> T:
@@ -81,12 +81,16 @@ class Door:
             if text:
                 click.echo(text if styled else clean_lines(text))
 
-    def note(self, text: str) -> None:
-        """Say something beside the result; never on standard output."""
+    def aside(self, text: str) -> None:
+        """Say something on standard error, also with `--json`."""
         from app.cli.figures import clean_lines
 
+        click.echo(clean_lines(text), err=True)
+
+    def note(self, text: str) -> None:
+        """Say something beside the result; never on standard output."""
         if not self.json:
-            click.echo(clean_lines(text), err=True)
+            self.aside(text)
 
 
 def command_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -56,6 +56,7 @@ class Runs:
         request.check()
         if request.from_run is not None:
             request = request.model_copy(update={"from_run": await self.resolve(request.from_run)})
+        request = request.model_copy(update={"terms": self.settings.terms()})
         run = new_run_id()
         folder = Path(request.workspace) / "neural" / run
         try:
@@ -183,6 +184,7 @@ class Runs:
             if phase["status"] in {"skipped", "failed", "rejected"}:
                 phase.update(status="pending", finished_at=None)
         resumes = int(state.value.get("resumes") or 0) + 1
+        await self._renew_terms(run)
         await self.wake(run, state, {"error": None, "phases": phases, "resumes": resumes})
         return await self.get(run)
 
@@ -204,7 +206,7 @@ class Runs:
                 fix=f"see: neuroloom show {run}",
             )
         _check_answer(asked, answer)
-        doors = self.settings.policy.doors
+        doors = (await self._request(run)).terms.policy.doors
         if door not in doors:
             raise RunError(
                 f"answers from {door!r} do not count here; those from {', '.join(doors)} do", code="run.door"
@@ -262,6 +264,15 @@ class Runs:
         state = {**seen.value, "state": "queued", **after, **changes, "updated_at": now()}
         await self.memory.wake(run, state, expected=seen.version, by="door")
         self.ensure()
+
+    async def _request(self, run: str) -> RunRequest:
+        found = await self.memory.get(run, "request")
+        return RunRequest.model_validate(found.value if found else None)
+
+    async def _renew_terms(self, run: str) -> None:
+        """A resumed run has the policy and job limits of the door that resumes it: a limit may be why it failed."""
+        fresh = (await self._request(run)).model_copy(update={"terms": self.settings.terms()})
+        await self.memory.put(run, "request", fresh.model_dump(mode="json"), by="door")
 
     async def _state(self, run: str) -> Envelope:
         state = await self.memory.get(run, "state")

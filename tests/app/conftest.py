@@ -50,7 +50,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
     found = FakeRuns()
 
     @asynccontextmanager
-    async def opened(_settings: object) -> AsyncIterator[Services]:
+    async def opened(*_: object) -> AsyncIterator[Services]:
         yield services(found)
 
     monkeypatch.setattr(wiring, "open_services", opened)

@@ -275,7 +275,7 @@ def main() -> int:
     runs = FakeRuns(os.environ["SCENARIO"], Path(os.environ["CALLS"]))
 
     @asynccontextmanager
-    async def opened(_settings: object) -> AsyncIterator[Services]:
+    async def opened(*_: object) -> AsyncIterator[Services]:
         yield services(runs)
 
     wiring.open_services = opened  # type: ignore[assignment]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from app.cli import main
 from app.settings import load
 from memory.embedded import EmbeddedRedis
 from memory.errors import RedisAway
+from phases.lock import only_one
 from phases.settings import RunnerSettings
 
 GIVES_UP_SECONDS = 1.0
@@ -75,6 +78,27 @@ def test_down_stops_the_embedded_redis_and_twice_is_fine(tmp_path: Path, capsys:
         stopped.append((rows["runner"], rows["redis"]))
     assert stopped == [(False, True), (False, False)]
     assert not EmbeddedRedis(tmp_path / "state").alive()
+
+
+def test_a_door_says_in_what_a_living_runner_differs_and_not_what_belongs_to_a_run(tmp_path: Path) -> None:
+    living = load(environ={"NEUROLOOM_HOME": str(tmp_path), "NEUROLOOM_RUNNER_IDLE_SECONDS": "60"})
+    wiring.write_private(wiring.runner_settings_file(living), living.runner.model_dump_json())
+    other = {"NEUROLOOM_POLICY_ASK_BEFORE_DEPLOY": "true", "NEUROLOOM_RUNNER_JOB_HOURS": "1"}
+    with only_one(tmp_path / "runner.lock"):
+        assert wiring.ensure_runner(living) == []
+        assert wiring.ensure_runner(load(environ={"NEUROLOOM_HOME": str(tmp_path), **other})) == ["idle_seconds"]
+
+
+@pytest.mark.usefixtures("_redis_ends")
+@pytest.mark.needs("redis-server")
+@pytest.mark.parametrize(("level", "told"), [("info", True), ("warning", False)])
+def test_the_runners_log_follows_the_log_level(tmp_path: Path, level: str, told: bool) -> None:
+    wanted = {"NEUROLOOM_LOG_LEVEL": level, "NEUROLOOM_RUNNER_IDLE_SECONDS": "0.1"}
+    settings = load(environ={"NEUROLOOM_HOME": str(tmp_path / "state"), **wanted})
+    path = wiring.runner_settings_file(settings)
+    wiring.write_private(path, settings.runner.model_dump_json())
+    done = subprocess.run([sys.executable, "-P", "-m", wiring.RUNNER_MODULE, path], capture_output=True, text=True)
+    assert done.returncode == 0 and ("runs at once" in done.stderr) is told, done.stderr
 
 
 def test_the_runner_reads_back_the_settings_it_was_given_from_a_private_file(tmp_path: Path) -> None:

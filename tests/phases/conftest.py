@@ -132,8 +132,8 @@ async def active(memory: Memory, home: Path) -> Made:
         request = await memory.get(run, "request")
         lease = await memory.acquire(run)
         assert request is not None and lease is not None
-        settings = RunnerSettings(home=home, memory=memory.settings, policy=policy or Policy())
-        asked = RunRequest.model_validate({**request.value, **changes})
+        settings = RunnerSettings(home=home, memory=memory.settings)
+        asked = RunRequest.model_validate({**request.value, "terms": {"policy": policy or Policy()}, **changes})
         return ActiveRun(run, memory, lease, asked, settings, RulesReasoner(), dataset_sha256="cd" * 32)
 
     return take

@@ -11,7 +11,7 @@ from memory.store import Memory
 from phases.active_run import ActiveRun
 from phases.request import RunRequest
 from phases.services.runs import Runs
-from phases.settings import RunnerSettings
+from phases.settings import RunnerSettings, Terms
 
 
 async def taken(memory: Memory, runs: Runs, request: RunRequest) -> ActiveRun:
@@ -79,7 +79,8 @@ async def test_a_job_gets_every_limit_of_the_plan_and_the_person_s_own_memory_li
     assert (limits.memory_mb, limits.disk_mb, limits.file_mb, limits.cpu_seconds, limits.open_files) == (
         800, 700, 600, 500, 400,
     )  # fmt: skip
-    active.settings = active.settings.model_copy(update={"job_memory_mb": 100})
+    active.request = request_of.model_copy(update={"terms": Terms(job_memory_mb=100, job_hours=2)})
+    assert active.spec("noop", {}, "noop-1", 1, "cpu").limits.seconds == 7200
     assert active.spec("noop", {}, "noop-1", 1, "cpu").limits.memory_mb == 100
 
 

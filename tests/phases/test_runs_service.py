@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from memory.store import Memory
 from phases.request import RunRequest
 from phases.services.notes import Notes
 from phases.services.runs import Runs, workspace_id
+from phases.settings import Policy, RunnerSettings, Terms
 from phases.supervisor import records
 from tests.phases.supervisor.conftest import wish
 
@@ -152,6 +154,41 @@ async def test_what_a_person_writes_is_kept_apart_from_what_was_measured(
         await notes.get(run, "training-metrics")
     assert (await runs.get(run)).metrics == {}
     assert "state" in await notes.list(run)
+
+
+def door(memory: Memory, request: RunRequest, **terms: Any) -> Runs:
+    """The runs service of a door with terms of its own."""
+    settings = RunnerSettings(home=memory.settings.home, memory=memory.settings, **terms)
+    return Runs(memory, request.workspace, lambda: None, settings)
+
+
+async def test_a_run_keeps_the_terms_of_its_door_until_a_door_resumes_it(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    strict = door(memory, request_of, policy=Policy(ask_before_deploy=True), job_memory_mb=256, job_hours=1)
+    run = (await strict.start(request_of)).run_id
+
+    async def kept() -> Terms:
+        found = await memory.get(run, "request")
+        assert found is not None
+        return RunRequest.model_validate(found.value).terms
+
+    assert await kept() == Terms(policy=Policy(ask_before_deploy=True), job_memory_mb=256, job_hours=1)
+    state = await memory.get(run, "state")
+    assert state is not None
+    await memory.put(run, "state", {**state.value, "state": "failed"}, by="test")
+    await runs.resume(run)
+    assert await kept() == Terms()
+
+
+async def test_whose_answers_count_is_a_term_of_the_run(runs: Runs, memory: Memory, request_of: RunRequest) -> None:
+    run = (await door(memory, request_of, policy=Policy(doors=("chat",))).start(request_of)).run_id
+    state = await memory.get(run, "state")
+    assert state is not None
+    question = {"id": "q1", "kind": "deploy", "text": "Deploy it?"}
+    await memory.put(run, "state", {**state.value, "state": "waiting", "question": question}, by="test")
+    with pytest.raises(RunError, match="those from chat do"):
+        await runs.answer(run, "q1", {"approve": True}, "cli")
 
 
 async def test_of_two_doors_that_saw_the_same_state_one_wakes_the_run(
