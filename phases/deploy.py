@@ -17,6 +17,7 @@ from phases.active_run import ActiveRun
 from phases.clock import now
 from phases.endpoint import answers
 from phases.gates import Check, fact, number, passed
+from phases.guides import write_guides
 from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import enter, leave
@@ -62,6 +63,7 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
         checks.append(fact("still_served", False, blocking=False, why=superseded))
         return await _undeployed(active, attempt, checks, superseded)
     await leave(active, ROW, attempt, checks)
+    await write_guides(active, plan)
     await active.put("deployment-view", {**{key: view.get(key) for key in SHOWN}, "run_id": active.id}, by=ROLE)
     await _complete(active, view["url"], None)
     return attempt, "deployed"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +10,12 @@ from memory.measurement import Measurement
 from phases.active_run import ActiveRun
 from phases.clock import now
 from phases.gates import Check, fact
+from phases.guides import MODEL_FILES, write_guides
+from phases.parsing import broken_links, problem
 from phases.report import TASKS, baselines, gate_rows, library_versions, override_of
 from phases.workspace import link, read_json, sha256, write_text
 from templates import render
 from templates.deploy_sh.context import DeployShContext
-from templates.deployment_md.context import DeploymentMdContext
 from templates.dockerfile.context import DockerfileContext
 from templates.dockerignore.context import DockerignoreContext
 from templates.metadata.context import MetadataContext
@@ -25,8 +23,8 @@ from templates.model_card.context import ModelCardContext
 from templates.requirements.context import RequirementsContext
 from templates.validation_py.context import ValidationPyContext
 
-MODEL_FILES = ("model.onnx", "preprocessing.json", "weights.safetensors")
 CONFIGS = ("architecture", "dataset", "training")
+DOCUMENTS = ("models/MODEL_CARD.md", "docs/DEPLOYMENT.md", "reports/performance-report.md")
 VERSIONS = ("torch", "onnx", "onnxruntime", "numpy", "scikit-learn")
 
 
@@ -36,6 +34,7 @@ async def publish(active: ActiveRun, attempt: int, plan: DeploymentPlan) -> dict
     failed = tuple(check for check in await gate_rows(active) if check.verdict == "failed")
     known = {**results, "rejected": failed, "override": await override_of(active) if failed else None}
     files = await active.in_thread(_publish, active, attempt, plan, known)
+    await write_guides(active, plan)
     model = active.root / "models" / "model.onnx"
     return {"name": plan.name, "version": plan.version, "path": str(model), "sha256": files["model.onnx"]}
 
@@ -54,7 +53,7 @@ def _publish(active: ActiveRun, attempt: int, plan: DeploymentPlan, known: dict[
     files = {name: sha256(root / "models" / name) for name in MODEL_FILES}
     dataset = read_json(root / folder / "configs" / "dataset.json")
     _write_model_pages(active, attempt, plan, {**known, "dataset": dataset, "files": files})
-    _write_deployment(root, folder, plan, files)
+    _write_deployment(root, folder, plan)
     return files
 
 
@@ -99,16 +98,12 @@ def _card(active: ActiveRun, attempt: int, shared: dict[str, Any], known: dict[s
     )  # fmt: skip
 
 
-def _write_deployment(root: Path, folder: str, plan: DeploymentPlan, files: dict[str, str]) -> None:
+def _write_deployment(root: Path, folder: str, plan: DeploymentPlan) -> None:
     base = {"name": plan.name, "version": plan.version, "run": root.name}
     where = {"server": f"{folder}/scripts", "models": f"{folder}/models"}
-    stored = read_json(root / "tests" / "validation_rows.json")
-    guide = DeploymentMdContext(**base, example=stored["rows"][0], answer=stored["predictions"][0],
-                                files=tuple((f"models/{name}", value) for name, value in files.items()))  # fmt: skip
     write_text(root / "Dockerfile", render("dockerfile", DockerfileContext(**base, **where)))
     write_text(root / ".dockerignore", render("dockerignore", DockerignoreContext(**where)))
     write_text(root / "requirements.txt", render("requirements", RequirementsContext()))
-    write_text(root / "docs" / "DEPLOYMENT.md", render("deployment_md", guide))
     write_text(
         root / "tests" / "validation.py", render("validation_py", ValidationPyContext(name=plan.name, run=root.name))
     )
@@ -123,31 +118,19 @@ def published_checks(root: Path, attempt: int, sealed: dict[str, str]) -> list[C
     wrong = [name for name, value in sealed.items() if not (folder / name).exists() or sha256(folder / name) != value]
     differing = [name for name in MODEL_FILES if sha256(root / "models" / name) != sealed[f"models/{name}"]]
     broken = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_symlink() and not path.exists()]
-    unparsed = [problem for path in _generated(root) if (problem := _problem(path))]
+    broken += [f"{name}: {target}" for name in DOCUMENTS for target in broken_links(root / name)]
+    unparsed = [why for path in _generated(root) if (why := problem(path))]
+    parsed, held = "Python, JSON, YAML, shell and Dockerfile", "links between files and in the Markdown documents"
     return [
         fact("attempt_unchanged", not wrong, why=", ".join(wrong) or f"{len(sealed)} files have their recorded hashes"),
         fact("published_is_attempt", not differing, why=", ".join(differing) or "same SHA-256"),
-        fact("generated_files_parse", not unparsed, why="; ".join(unparsed) or "Python, JSON and shell"),
-        fact("links_hold", not broken, why=", ".join(broken) or "every link leads to a file"),
+        fact("generated_files_parse", not unparsed, why="; ".join(unparsed) or parsed),
+        fact("links_hold", not broken, why=", ".join(broken) or held),
     ]
 
 
 def _generated(root: Path) -> list[Path]:
     scripts = [root / "scripts" / name for name in ("train.py", "serve.py", "deploy.sh", "backup-checkpoints.sh")]
-    documents = sorted((root / "configs").glob("*.json"))
-    return [*scripts, root / "tests" / "validation.py", root / "models" / "model-metadata.json", *documents]
-
-
-def _problem(path: Path) -> str | None:
-    """Why a generated file does not parse, or None."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".py":
-            ast.parse(text)
-        elif path.suffix == ".json":
-            json.loads(text)
-        elif path.suffix == ".sh":
-            subprocess.run(["bash", "-n", str(path)], check=True, capture_output=True)
-    except (OSError, ValueError, SyntaxError, subprocess.CalledProcessError) as error:
-        return f"{path.name}: {error}"
-    return None
+    documents = [*sorted((root / "configs").glob("*.json")), *sorted((root / "monitoring").glob("*.yml"))]
+    others = [root / name for name in ("tests/validation.py", "models/model-metadata.json", "Dockerfile")]
+    return [*scripts, *others, *documents]

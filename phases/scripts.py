@@ -1,4 +1,4 @@
-"""The generated scripts of a run: training code and train.py, the attempt's server, backup and monitoring.
+"""The generated scripts of a run: training code and train.py, the attempt's server, backup, and what it watches.
 
 Each is a rendered template or a verbatim copy; what it says comes from the run's request and configurations.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from phases.machine import version_of
-from phases.workspace import copy_package, copy_training_code, read_json, write_json, write_text
+from phases.workspace import copy_package, copy_training_code, read_json, write_text
 from templates import render
 from templates.backup_sh.context import BackupShContext
-from templates.monitoring.context import MonitoringContext
 from templates.requirements_train.context import RequirementsTrainContext
 from templates.serve.context import ServeContext
 from templates.train_py.context import TrainPyContext
+from templates.training_watch.context import TrainingWatchContext
 
 TRAINING = (
     "torch",
@@ -55,10 +55,8 @@ def write_backup_script(root: Path) -> None:
     path.chmod(PROGRAM)
 
 
-def write_monitoring(root: Path, name: str, metric: str, higher_is_better: bool) -> dict[str, object]:
-    """`configs/monitoring.json` and `monitoring/` for Prometheus; returns the document."""
-    context = MonitoringContext(name=name, run=root.name, metric=metric, higher_is_better=higher_is_better)
-    write_json(root / "configs" / "monitoring.json", context.document)
-    write_text(root / "monitoring" / "prometheus.yml", render("monitoring.prometheus.yml", context))
-    write_text(root / "monitoring" / "rules.yml", render("monitoring.rules.yml", context))
+def write_training_watch(root: Path, patience: int) -> dict[str, object]:
+    """`configs/monitoring.json`: what the training reports and does by itself; returns the document."""
+    context = TrainingWatchContext(run=root.name, patience=patience)
+    write_text(root / "configs" / "monitoring.json", render("training_watch", context))
     return context.document

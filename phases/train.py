@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agents.decisions import ArchitectureDesign, ClusterPlan, TrainingRecovery
-from agents.metrics import BY_NAME
 from agents.reasoners.rules.architecture import with_measured
-from agents.reasoners.rules.deployment import slug
 from memory.errors import JobError
 from phases import PHASES
 from phases.active_run import ActiveRun
@@ -17,7 +15,7 @@ from phases.gates import Check, fact, number
 from phases.measure import measurement
 from phases.progress import leave
 from phases.sandbox import ensure_open
-from phases.scripts import write_backup_script, write_monitoring, write_server
+from phases.scripts import write_backup_script, write_server, write_training_watch
 from phases.workspace import read_json, write_json
 
 ROW = PHASES[2]
@@ -33,14 +31,14 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     await active.in_thread(write_json, folder / "training-result.json", result)
     await active.put("training-status", "complete", by=ROLE)
     await active.put("training-metrics", result, by=ROLE, provenance={"kind": "measured", "job": job})
-    architecture, dataset = (read_json(folder / "configs" / f"{name}.json") for name in ("architecture", "dataset"))
+    architecture = read_json(folder / "configs" / "architecture.json")
     args = {"architecture": architecture, "attempt_folder": f"attempts/{attempt}"}
     exported = await active.job("export", args, name=f"export-{attempt}")
     await active.in_thread(write_server, active.root, attempt)
     await active.in_thread(write_backup_script, active.root)
     await active.put("backup-script", "scripts/backup-checkpoints.sh", by=ROLE)
-    better = BY_NAME[dataset["metric"]].higher_is_better
-    watched = await active.in_thread(write_monitoring, active.root, slug(dataset["name"]), dataset["metric"], better)
+    patience = read_json(folder / "configs" / "training.json")["patience"]
+    watched = await active.in_thread(write_training_watch, active.root, patience)
     await active.put("monitoring", watched, by=ROLE)
     await leave(active, ROW, attempt, _gate(active, attempt, result, exported), job=job)
     return attempt, ""

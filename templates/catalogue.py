@@ -17,6 +17,7 @@ from .requirements.context import RequirementsContext
 from .requirements_train.context import RequirementsTrainContext
 from .serve.context import ServeContext
 from .train_py.context import TrainPyContext
+from .training_watch.context import TrainingWatchContext
 from .validation_py.context import ValidationPyContext
 
 CONTEXTS: dict[str, type[BaseModel]] = {
@@ -28,6 +29,7 @@ CONTEXTS: dict[str, type[BaseModel]] = {
     "deploy_sh": DeployShContext,
     "backup_sh": BackupShContext,
     "monitoring": MonitoringContext,
+    "training_watch": TrainingWatchContext,
     "deployment_md": DeploymentMdContext,
     "model_card": ModelCardContext,
     "metadata": MetadataContext,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -17,6 +18,17 @@ from urllib.parse import quote
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])")
 _MARKDOWN_START = re.compile(r"^([-+#=:]|\d+[.)](?=\s))")
+
+
+def _steers(char: str) -> bool:
+    """Controls, invisible format characters such as those that turn the direction, and halves of characters."""
+    return char >= "\x7f" and unicodedata.category(char) in {"Cc", "Cf", "Cs"}
+
+
+def _visible(text: str) -> str:
+    """Text from data in which nothing steers the words around it: each such character is replaced."""
+    text = _CONTROL.sub("\ufffd", text)
+    return text if text.isascii() else "".join("\ufffd" if _steers(char) else char for char in text)
 
 
 class Quoted(str):
@@ -58,6 +70,12 @@ def _printable(text: str) -> bool:
 def json_text(value: object) -> Quoted:
     """JSON with two spaces of indent; never NaN or Infinity, which JSON does not have."""
     return Quoted(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def json_visible(value: object, indent: int | None = None) -> str:
+    """JSON as text to read, in which nothing invisible steers the words around it: such characters are escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    return "".join(json.dumps(char)[1:-1] if _steers(char) else char for char in text)
 
 
 def json_in_html(value: object) -> Quoted:
@@ -128,15 +146,19 @@ def _only(pattern: str, value: object, what: str) -> Quoted:
 
 def markdown(value: object) -> Quoted:
     """Plain text inside Markdown, also inside a table cell: one line, nothing of it is markup or HTML."""
-    text = " ".join(_CONTROL.sub(" ", str(value)).split())
+    text = _one_line(value)
     text = _MARKDOWN.sub(r"\\\1", escape(text, quote=False))
     text = _MARKDOWN_START.sub(lambda m: m.group()[:-1] + f"\\{m.group()[-1]}", text)
     return Quoted(re.sub(r"(?i:\bhttps?:|\bwww\.)|@", lambda m: f"{m.group()[:-1]}&#{ord(m.group()[-1])};", text))
 
 
+def _one_line(value: object) -> str:
+    return _visible(" ".join(_CONTROL.sub(" ", str(value)).split()))
+
+
 def markdown_code(value: object) -> Quoted:
     """Inline code: fenced by more backticks than it holds, `|` escaped for table cells, one line."""
-    text = " ".join(_CONTROL.sub(" ", str(value)).split()) or " "
+    text = _one_line(value) or " "
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence, pad = "`" * (longest + 1), " " if longest else ""
     return Quoted(f"{fence}{pad}{text}{pad}{fence}".replace("|", r"\|"))
@@ -156,8 +178,8 @@ def markdown_file(value: object) -> Quoted:
 
 
 def html(value: object) -> Quoted:
-    """Text or an attribute's value in HTML: `&<>"'` escaped, control characters replaced."""
-    return Quoted(escape(_CONTROL.sub("\ufffd", str(value)), quote=True))
+    """Text or an attribute's value in HTML: `&<>"'` escaped, control and invisible format characters replaced."""
+    return Quoted(escape(_visible(str(value)), quote=True))
 
 
 def line(value: object) -> Quoted:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from templates.frozen import Frozen, Name
+from templates.serve.context import ServeDefaults
 
 
 class DeployShContext(Frozen):
@@ -15,7 +16,7 @@ class DeployShContext(Frozen):
 
     name: Name
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
-    port: int = 8000
+    port: int = ServeDefaults().port
     memory_mb: int = 512
 
     @property

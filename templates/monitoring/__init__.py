@@ -1,1 +1,1 @@
-"""Prometheus rules, scrape configuration and the monitoring document of a run."""
+"""Prometheus rules and scrape configuration of an endpoint."""

@@ -85,8 +85,12 @@ def unpublished(monkeypatch: pytest.MonkeyPatch) -> None:
     async def publish(active: ActiveRun, _attempt: int, plan: DeploymentPlan) -> dict[str, Any]:
         return _model(active.root, plan.name, plan.version)
 
+    async def guides(active: ActiveRun, plan: DeploymentPlan) -> None:
+        pass
+
     monkeypatch.setattr(deploy, "_published", published)
     monkeypatch.setattr(deploy, "publish", publish)
+    monkeypatch.setattr(deploy, "write_guides", guides)
 
 
 def _model(root: Path, name: str, version: str) -> dict[str, Any]:

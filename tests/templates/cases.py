@@ -16,13 +16,14 @@ from templates.requirements.context import RequirementsContext
 from templates.requirements_train.context import RequirementsTrainContext
 from templates.serve.context import ServeContext
 from templates.train_py.context import TrainPyContext
+from templates.training_watch.context import TrainingWatchContext
 from templates.validation_py.context import ValidationPyContext
 from tests.templates.measured import measured
 from tests.templates.report_cases import HOSTILE, PASSED, REJECTED
 
 RUN = "r-20261121-094501-k3f9"
 ROW = {"island": "Torger'sen", "bill_length_mm": 39.1, "sex": None}
-_MONITORING = MonitoringContext(name="penguins", run=RUN, latency_ms=20.0)
+_MONITORING = MonitoringContext(name="penguins", run=RUN, url="http://127.0.0.1:8123", latency_ms=20.0)
 _CARD = ModelCardContext(
     name="penguins",
     version="1.0.0",
@@ -115,7 +116,8 @@ CASES: dict[str, tuple[str, BaseModel]] = {
     "backup_sh/golden/backup-checkpoints.sh": ("backup_sh", BackupShContext(run=RUN)),
     "monitoring/golden/rules.yml": ("monitoring.rules.yml", _MONITORING),
     "monitoring/golden/prometheus.yml": ("monitoring.prometheus.yml", _MONITORING),
-    "monitoring/golden/monitoring.json": ("monitoring.json", _MONITORING),
+    "monitoring/golden/unserved.yml": ("monitoring.prometheus.yml", _MONITORING.model_copy(update={"url": None})),
+    "training_watch/golden/monitoring.json": ("training_watch", TrainingWatchContext(run=RUN, patience=10)),
     "deployment_md/golden/DEPLOYMENT.md": ("deployment_md", _GUIDE),
     "deployment_md/golden/first.md": (
         "deployment_md",

@@ -7,6 +7,8 @@ import html.parser
 import json
 import re
 import shlex
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,13 +85,30 @@ class _Reader(html.parser.HTMLParser):
         self.text += data
 
 
+def _steers(char: str) -> bool:
+    return char not in "\t\n" and unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"}
+
+
+@pytest.mark.parametrize("quote", [quoting.html, quoting.markdown, quoting.markdown_code])
+@pytest.mark.parametrize("char", list("\u202e\u2066\u200f\u061c\u200b\xad\U000e0041"))
+def test_nothing_in_a_name_turns_or_hides_the_words_around_it(quote: Callable[[object], str], char: str) -> None:
+    assert char not in quote(f"left{char}right") and "left\ufffdright" in quote(f"left{char}right")
+
+
+def test_in_json_that_is_shown_it_is_escaped_so_that_the_value_stays() -> None:
+    value = {"a\u202eb": "\U000e0041", "é": [1.5, None]}
+    shown = quoting.json_visible(value)
+    assert "\u202e" not in shown and "\U000e0041" not in shown and "é" in shown
+    assert json.loads(shown) == value
+
+
 @given(TEXT)
 def test_html_text_and_attributes_are_only_text(text: str) -> None:
     reader = _Reader()
     reader.feed(f'<p title="{quoting.html(text)}">{quoting.html(text)}</p>')
     reader.close()
     assert reader.tags == ["p"]
-    printable = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]", "\ufffd", text)
+    printable = "".join("\ufffd" if _steers(char) else char for char in text)
     assert (reader.text, reader.attribute) == (printable, printable)
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tarfile
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +23,12 @@ import pytest
 
 from gpu_jobs.data.rows import load
 from gpu_jobs.serving.process import RunningServer, running
+from phases.workspace import link, write_json
 from templates import render
 from templates.backup_sh.context import BackupShContext
 from templates.deploy_sh.context import DeployShContext
+from templates.deployment_md.context import DeploymentMdContext
+from templates.serve.context import ServeContext, ServeDefaults
 from templates.validation_py.context import ValidationPyContext
 from tests.templates.model_kit import EXAMPLE, LABELS, write_attempt
 
@@ -90,6 +99,18 @@ def test_validation_says_so_when_it_cannot_check(workspace: Path) -> None:
     assert "cannot be checked" in done.stderr and "Traceback" not in done.stderr
 
 
+def _publish(workspace: Path) -> None:
+    """Move what an attempt holds into one, and link to it, as publishing leaves a workspace."""
+    for name in ("models/model.onnx", "models/preprocessing.json", "scripts/serve.py", "scripts/rows"):
+        place = workspace / "attempts" / "1" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (workspace / name).rename(place)
+        link(workspace, name, f"attempts/1/{name}")
+    for name in ("configs/architecture.json", "configs/dataset.json", "configs/training.json"):
+        write_json(workspace / "attempts" / "1" / name, {})
+        link(workspace, name, f"attempts/1/{name}")
+
+
 def _backup(workspace: Path, target: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     script = workspace / "scripts" / "backup-checkpoints.sh"
     script.write_text(render("backup_sh", BackupShContext(run="r-1")))
@@ -117,6 +138,19 @@ def test_a_backup_is_whole_verified_and_the_oldest_goes(workspace: Path, tmp_pat
     said, name = Path(f"{archive}.sha256").read_text().split()
     assert (said, name) == (hashlib.sha256(archive.read_bytes()).hexdigest(), archive.name)
     assert sorted(path.name for path in target.glob("*.tar.gz")) == ["r-1-20200102T000000Z.tar.gz", archive.name]
+
+
+def test_a_backup_restores_into_an_empty_folder_without_a_link_that_leads_nowhere(
+    workspace: Path, tmp_path: Path
+) -> None:
+    _publish(workspace)
+    archive = _backup(workspace, tmp_path / "target").stdout.strip()
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    subprocess.run(["tar", "-xzf", archive], cwd=restored, check=True, timeout=60)
+    links = [path for path in restored.rglob("*") if path.is_symlink()]
+    assert {"architecture.json", "model.onnx"} <= {path.name for path in links}
+    assert [path for path in links if not path.exists()] == []
 
 
 def test_a_backup_of_nothing_fails_and_leaves_nothing(workspace: Path, tmp_path: Path) -> None:
@@ -206,3 +240,115 @@ def test_a_wrong_word_gets_the_usage(workspace: Path, docker: dict[str, str]) ->
     command = ["bash", str(workspace / "scripts" / "deploy.sh"), "somewhere"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=docker)
     assert done.returncode == 1 and "usage: scripts/deploy.sh docker|local" in done.stderr
+
+
+PYTHON3 = f"""#!/bin/sh
+# A python3 whose virtual environments have what this one has, so that nothing is downloaded.
+mkdir -p "$3/bin"
+printf '#!/bin/sh\\n[ "$1 $2" = "-m pip" ] || exec {sys.executable} "$@"\\n' >"$3/bin/python"
+printf '#!/bin/sh\\n' >"$3/bin/pip"
+chmod +x "$3/bin/python" "$3/bin/pip"
+"""
+
+
+@pytest.fixture
+def guide(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The guide of a published workspace that uses a free port."""
+    _publish(workspace)
+    (workspace / "requirements.txt").write_text("")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    context = DeployShContext(name="penguins", version="1.0.0", port=port)
+    (workspace / "scripts" / "deploy.sh").write_text(render("deploy_sh", context))
+    (workspace / "scripts" / "deploy.sh").chmod(0o755)
+    tools = tmp_path / "own"
+    tools.mkdir()
+    (tools / "python3").write_text(PYTHON3)
+    (tools / "python3").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    stored = json.loads((workspace / "tests" / "validation_rows.json").read_text())
+    guide = DeploymentMdContext(
+        name="penguins", version="1.0.0", run="r-1", example=stored["rows"][0], answer=stored["predictions"][0],
+        files=(), defaults=ServeDefaults(port=port),
+    )  # fmt: skip
+    return render("deployment_md", guide)
+
+
+def _start_commands(guide: str) -> dict[str, str]:
+    rows = re.findall(r"^\| ([a-z ]+) \| `([^`]+)` \|", guide.split("## Ask it")[0], re.MULTILINE)
+    return {where: command for where, command in rows if where != "with Neuroloom"}
+
+
+def _blocks(guide: str, title: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)\n```", guide.split(f"## {title}\n")[1].split("\n## ")[0], re.DOTALL)
+
+
+@contextmanager
+def _started(command: str, workspace: Path, guide: str) -> Iterator[str]:
+    """A pasted command that goes on serving; the address that the guide gives for it, once it answers."""
+    address = re.findall(r"http://127\.0\.0\.1:\d+", guide)[0]
+    with (workspace / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["bash", "-c", command], cwd=workspace, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            with suppress(OSError), urllib.request.urlopen(f"{address}/readyz", timeout=5):
+                break
+        assert process.poll() is None, (workspace / "log").read_text()
+        yield address
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.mark.parametrize("where", ["on this machine", "by hand"])
+def test_a_server_started_as_the_guide_says_is_the_published_version_and_the_guides_requests_work(
+    workspace: Path, guide: str, where: str
+) -> None:
+    metadata = {"name": "others", "version": "2.1.0", "files": {}}
+    (workspace / "models" / "model-metadata.json").write_text(json.dumps(metadata))
+    with _started(_start_commands(guide)[where], workspace, guide) as address:
+        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
+            assert json.load(answer)["model"] == {"name": "others", "version": "2.1.0"}
+        for title, shown in (("Ask it", '"predictions"'), ("Check it", "answers as it was tested")):
+            (block,) = _blocks(guide, title)
+            done = subprocess.run(["bash", "-ec", block], cwd=workspace, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0 and shown in done.stdout, done.stdout + done.stderr
+
+
+def test_the_guides_way_back_works_with_containers_after_a_second_deployment(
+    workspace: Path, docker: dict[str, str], guide: str
+) -> None:
+    (block,) = _blocks(guide, "Go back")
+    for command in [_start_commands(guide)["in a container"]] * 2 + [block]:
+        done = subprocess.run(
+            ["bash", "-ec", command], cwd=workspace, capture_output=True, text=True, env=docker, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+    assert _containers(docker) == {"penguins"}
+
+
+def test_every_neuroloom_command_in_the_guide_exists(guide: str) -> None:
+    words = set(re.findall(r"`neuroloom ([a-z-]+)", guide))
+    assert {"deploy", "rollback", "retrain"} <= words
+    for word in words:
+        command = [str(Path(sys.executable).with_name("neuroloom")), word, "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0 and word in done.stdout
+
+
+def test_the_settings_in_the_guide_are_those_of_the_server(workspace: Path, guide: str) -> None:
+    told = dict[str, str]()
+    for flags, values in re.findall(r"^\| (`--[^|]+) \| ([^|]+) \|", guide, re.MULTILINE):
+        told |= zip(re.findall("`--([a-z-]+)`", flags), values.split(", "), strict=True)
+    script = render(
+        "serve", ServeContext(name="x", version="1", run="r", defaults=ServeDefaults(port=int(told["port"])))
+    )
+    known = dict(re.findall(r"^    ([a-z_]+): (?:int|float|str) = \"?([\d._]+)", script, re.MULTILINE))
+    assert len(told) == 10
+    for flag, value in told.items():
+        found = known[flag.replace("-", "_")]
+        assert value == found if flag == "host" else float(value) == float(found), flag

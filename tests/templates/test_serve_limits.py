@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import select
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -30,7 +32,16 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(attempt: Path) -> Iterator[RunningServer]:
-    flags = ["--body-seconds", "0.3", "--allow-host", "churn.example", "--allow-host", "10.0.0.7"]
+    flags = [
+        "--header-seconds",
+        "0.5",
+        "--body-seconds",
+        "0.3",
+        "--allow-host",
+        "churn.example",
+        "--allow-host",
+        "10.0.0.7",
+    ]
     with running(attempt / "scripts" / "serve.py", attempt / "models", attempt / "log", flags) as started:
         yield started
 
@@ -168,3 +179,90 @@ def test_a_closed_socket_while_the_body_is_awaited_harms_nobody(server: RunningS
     with socket.create_connection(("127.0.0.1", server.port)) as gone:
         gone.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
     assert _asked(server, request(EXAMPLE))[0] == 200
+
+
+DEEP = "[" * 1000 + "]" * 1000
+
+
+@pytest.mark.parametrize("field", list(EXAMPLE))
+@pytest.mark.parametrize("value", [DEEP, '{"a":' * 1000 + "1" + "}" * 1000, "[true]", "{}"])
+@pytest.mark.parametrize("many", [False, True])
+def test_a_list_or_object_where_a_value_belongs_is_refused_however_deep(
+    server: RunningServer, field: str, value: str, many: bool
+) -> None:
+    row = f"{{{json.dumps(field)}: {value}}}"
+    body = (f"[{row}, {row}]" if many else row).encode()
+    raw = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    status, answer = _asked(server, raw)
+    assert (status, answer["error"]["code"]) == (422, "wrong_type")
+    kind = "a list" if value.startswith("[") else "an object"
+    assert f"{field!r} is {kind}; it takes" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ([[1]], "a row is a list"),
+        ([None], "a row is null"),
+        ([True], "a row is true"),
+        ([7], "a row is a number"),
+        (["x"], "a row is a text"),
+        (None, "the body is null"),
+        ("x", "the body is a text"),
+        ({"island": True}, "is true; it takes"),
+        ({"male": 7}, "is 7; it takes"),
+        ({"male": 1e300}, "is a number; it takes"),
+        ({"male": "perhaps"}, "is 'perhaps'; it takes"),
+    ],
+)
+def test_what_is_wrong_is_told_in_the_words_of_json(server: RunningServer, payload: Any, words: str) -> None:
+    status, answer = _asked(server, request(payload))
+    assert status == 422
+    assert words in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [("explain=1", "explain"), ("verbose", "verbose"), ("a=1&explain=1", "a"), ("%27%3Cb%3E=", "%27%3Cb%3E")],
+)
+def test_a_query_parameter_of_predict_is_refused_and_named(server: RunningServer, query: str, name: str) -> None:
+    status, answer = _asked(server, request(EXAMPLE).replace(b"/predict", f"/predict?{query}".encode(), 1))
+    assert (status, answer["error"]["code"], answer["error"]["field"]) == (400, "unknown_parameter", name)
+    assert "no query parameters" in answer["error"]["message"]
+
+
+def _until_closed(connection: socket.socket) -> bytes:
+    received = b""
+    while part := connection.recv(1 << 16):
+        received += part
+    return received
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHost: localh"])
+def test_a_client_that_never_finishes_its_headers_is_cut(server: RunningServer, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as slow:
+        slow.sendall(sent)
+        assert _until_closed(slow) == b""
+
+
+def test_so_is_one_that_sends_them_byte_by_byte_after_a_request_that_was_answered(server: RunningServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as slow:
+        slow.sendall(request(EXAMPLE))
+        assert slow.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        slow.sendall(b"GET / HTTP/1.1\r\nX: ")
+        begun = time.monotonic()
+        with pytest.raises(OSError):
+            while time.monotonic() - begun < 10:
+                slow.sendall(b"x")
+                readable, _, _ = select.select([slow], [], [], 0.05)
+                if readable and not slow.recv(1):
+                    raise ConnectionResetError
+        assert time.monotonic() - begun < 5
+
+
+def test_a_connection_that_waits_between_requests_is_not_cut_with_them(server: RunningServer) -> None:
+    with Connection(server.port) as idle:
+        assert idle.exchange(request(EXAMPLE))[0] == 200
+        idle.socket.settimeout(1.2)
+        with pytest.raises(TimeoutError):
+            idle.socket.recv(1)

@@ -9,6 +9,6 @@ from a verbatim copy beside `serve.py`. It fits nothing (that is `data/fit.py`) 
 """
 
 from .encoder import RowEncoder, load
-from .errors import RowError
+from .errors import RowError, json_kind
 
-__all__ = ["RowEncoder", "RowError", "load"]
+__all__ = ["RowEncoder", "RowError", "json_kind", "load"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .categories import CategoryField
 from .dates import DateField
 from .decoder import Decoder
-from .errors import RowError, listed, short
+from .errors import RowError, json_kind, listed, short
 from .fields import Column, Field
 from .numbers import BooleanField, NumberField
 from .text import TextField
@@ -117,9 +117,7 @@ class RowEncoder:
                 raise self._unknown(row)
         except AttributeError:
             expected = "an object with fields, or a list of such"
-            raise RowError(
-                None, f"a row is {type(row).__name__}; expected {expected}", expected, "wrong_type"
-            ) from None
+            raise RowError(None, f"a row is {json_kind(row)}; expected {expected}", expected, "wrong_type") from None
         for name, one in self._steps:
             one(get(name), numbers, categories)
         return numbers, categories

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 LONGEST_NAME = 80  # characters of a field's name that are compared and shown; a client may send any name
+LARGEST = 1e16  # a number up to which it is written out
 
 
 class RowError(ValueError):
@@ -29,9 +30,25 @@ class RowError(ValueError):
 
 def wrong_type(field: str, value: object, expected: str) -> RowError:
     """The error of a value that `field` cannot take."""
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return RowError(field, f"{short(field)!r} is {shown}; it takes {expected}", expected, "wrong_type")
+    return RowError(field, f"{short(field)!r} is {_shown(value)}; it takes {expected}", expected, "wrong_type")
+
+
+def json_kind(value: object) -> str:
+    """What a value is in the words of JSON: null, true, false, a number, a text, a list or an object."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    kinds = ((str, "a text"), (list, "a list"), (dict, "an object"))
+    return next((words for kind, words in kinds if isinstance(value, kind)), "a number")
+
+
+def _shown(value: object) -> str:
+    """A text or a plain number as it is, cut to 60 characters; of all else only the kind: a list may be deep."""
+    if isinstance(value, str):
+        text = repr(value[:60])
+        return text if len(value) <= 60 and len(text) <= 60 else text[:57] + "..."
+    if isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST:
+        return str(value)
+    return json_kind(value)
 
 
 def short(name: str) -> str:

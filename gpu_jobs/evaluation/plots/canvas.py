@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 TEXT = "#7d8590"
 GRID = "#8b949e"
@@ -108,7 +109,8 @@ def sheet(
 def _finished(svg: str, plot: Plot) -> str:
     """Plain, accessible SVG: no prolog or metadata, no ids but those referred to, a title and a description.
 
-    Names and labels of the data may hold characters that XML 1.0 forbids, such as escape; they are left out.
+    Names and labels of the data may hold characters that XML 1.0 forbids, such as escape; they are left out. Those
+    that are invisible and steer the text around them, such as a turn of its direction, are replaced.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -117,7 +119,8 @@ def _finished(svg: str, plot: Plot) -> str:
     head, rest = svg.split(">", 1)
     head += ' role="img" style="max-width:100%;height:auto"'
     label = f"<title>{escape(plot.title)}</title>\n <desc>{escape(plot.alt)}</desc>"
-    return _FORBIDDEN.sub("", f"{head}>\n {label}{rest}")
+    text = _FORBIDDEN.sub("", f"{head}>\n {label}{rest}")
+    return text if text.isascii() else "".join("\ufffd" if category(char) == "Cf" else char for char in text)
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from .canvas import BLUE, GRID, ORANGE, RED, TEXT, Plot, sheet, short, spoken, thousands, values_of
 
 _MOST_BARS = 15
+_MOST_TICKS = 8
 
 
 def baseline_plot(folder: Path, result: Mapping[str, Any]) -> list[Plot]:
@@ -98,10 +99,21 @@ def latency_plot(folder: Path, benchmark: Mapping[str, Any]) -> list[Plot]:
                 page.axes.axvline(value, color=colour, linestyle="--", linewidth=1.4, label=text)
                 page.alt.append(f"{text}.")
         page.axes.set(xlabel="milliseconds", ylabel="requests", xscale="log")
-        page.axes.set_xticks(edges, [f"{edge:g}" if 1 <= i < len(edges) - 1 else "" for i, edge in enumerate(edges)])
+        ticks = _apart(edges[1:-1].tolist())
+        page.axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         page.axes.minorticks_off()
         page.axes.legend()
     return made
+
+
+def _apart(edges: Sequence[float]) -> list[float]:
+    """Those of some ascending edges whose labels have room beside each other on a logarithmic axis."""
+    room = np.log(edges[-1] / edges[0]) / _MOST_TICKS if len(edges) else 0.0
+    kept: list[float] = []
+    for edge in edges:
+        if not kept or np.log(edge / kept[-1]) >= room:
+            kept.append(float(edge))
+    return kept
 
 
 def _words(metric: str) -> str:

@@ -20,7 +20,7 @@ partial="$archive.partial"
 trap 'rm -f "$partial"' EXIT
 
 shopt -s nullglob
-folders=(attempts/*/checkpoints attempts/*/models configs models)
+folders=(attempts/*/checkpoints attempts/*/configs attempts/*/models configs models)
 present=()
 for folder in "${folders[@]}"; do if [[ -e "$folder" ]]; then present+=("$folder"); fi; done
 [[ ${#present[@]} -gt 0 ]] || { printf 'backup: nothing to back up in %s\n' "$PWD" >&2; exit 1; }

@@ -4,7 +4,8 @@
 
 Reads ../models (or --models DIR) and the folder rows/ beside this file. One event loop, one ONNX Runtime
 session: POST /predict goes past the web framework (orjson in, one batch per turn of the event loop, orjson
-out); FastAPI answers /docs, /openapi.json, /health, /readyz, /metrics and the form at /.
+out); FastAPI answers /docs, /openapi.json, /health, /readyz, /metrics and the form at /. No page loads anything from
+elsewhere.
 It keeps no requests, sends nothing anywhere and has no accounts: put a gateway in front for those.
 """
 
@@ -20,6 +21,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import socket
 import sys
@@ -29,6 +31,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +43,11 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 NAME = "<script>alert('x')</script> | `$(rm -rf ~)` \"&\\ {{ 7*7 }} [a](http://b) ]]>"
 VERSION = "1\"\"\"0"
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).absolute().parent  # not resolved: the published scripts/serve.py may be a link into an attempt
 LATENCY_EDGES = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.025, 0.05, 0.067, 0.1, 0.25, 0.5, 1.0, 2.5)
 INLINE_SECONDS = 0.001  # a batch that takes longer would hold up the event loop: it runs in a thread
 INLINE_ROWS = 64  # so would checking and encoding a longer list
@@ -63,8 +67,9 @@ class Settings:
     batch_wait_ms: float = 0.0  # wait so long for more requests before a batch runs; 0 = this turn's only
     max_batch: int = 32  # rows per call of the model
     queue: int = 1024  # rows that may wait; beyond it 503 with Retry-After
-    max_rows: int = 10_000  # per request
+    max_rows: int = 10000  # per request
     max_body_mb: float = 2.0
+    header_seconds: float = 10.0  # a connection whose next request line and headers take longer is closed
     body_seconds: float = 10.0  # a body that takes longer to arrive is given up
     allow_host: tuple[str, ...] = ()  # may be repeated: on loopback, another name that requests may be addressed to
     drain_seconds: float = 2.0  # after SIGTERM: time for kept-alive connections to be told to close
@@ -78,6 +83,13 @@ class Refused(Exception):
         super().__init__(message)
         self.status = status
         self.error = {"code": code, "field": field, "message": message, "expected": expected}
+
+    @classmethod
+    def of_query(cls, query: bytes) -> Refused:
+        """The 400 of a query that would else be ignored: a client that asked for more must not think it got it."""
+        name = query.decode("latin-1").partition("&")[0].partition("=")[0][:80]
+        message = f"/predict takes no query parameters, and {name!r} was given; all that it takes is in the body"
+        return cls(400, "unknown_parameter", message, name, "no query parameters")
 
     @classmethod
     def from_row(cls, error: Any) -> Refused:
@@ -99,6 +111,7 @@ class Model:
         preprocessing = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
         self.encoder = rows.load(preprocessing)
         self.row_error: type[Exception] = rows.RowError
+        self.json_kind: Callable[[Any], str] = rows.json_kind
         self.fields: list[dict[str, Any]] = list(self.encoder.fields)
         self.known = [field["name"] for field in self.fields]
         self.example: dict[str, Any] = preprocessing["example"]
@@ -336,6 +349,8 @@ class Front:
         if self.hosts is not None and not self.hosts.trusts(scope["headers"]):
             await self._misdirected(send)
             return
+        if scope["type"] == "http" and scope["method"] == "HEAD" and scope["path"] != "/predict":
+            scope = {**scope, "method": "GET"}  # answered alike; the web server, which knows better, sends no body
         if scope["type"] != "http" or scope["path"] != "/predict":
             await self.api(scope, receive, self._closing(send) if self.draining else send)
             return
@@ -345,6 +360,8 @@ class Front:
             if scope["method"] != "POST":
                 extra = ((b"allow", b"POST"),)
                 raise Refused(405, "method_not_allowed", f"/predict takes POST, not {scope['method']}", None, "POST")
+            if scope["query_string"]:
+                raise Refused.of_query(scope["query_string"])
             predictions = await self.predict(await self._body(receive))
             self.metrics.predicted(predictions)
             status, milliseconds = 200, round((time.perf_counter() - begun) * 1000, 3)
@@ -443,7 +460,7 @@ class Front:
             payload = payload["rows"]
         if type(payload) is not list:
             kinds = 'a row, a list of rows, {"rows": [...]} or {"features": [...]}'
-            raise Refused(422, "wrong_shape", f"the body is {_json_type(payload)}, not {kinds}", None, kinds)
+            raise Refused(422, "wrong_shape", f"the body is {self.model.json_kind(payload)}, not {kinds}", None, kinds)
         if not 0 < len(payload) <= self.settings.max_rows:
             limit = f"1 to {self.settings.max_rows} rows"
             raise Refused(422, "wrong_length", f"the body holds {len(payload)} rows", None, limit)
@@ -467,7 +484,14 @@ def build_api(front: Front) -> FastAPI:
         "operation_spans": False,
         "auto_configure": False,
     }
-    api = FastAPI(title=model.identity["name"], version=model.identity["version"], description=about, telemetry=quiet)
+    api = FastAPI(
+        title=model.identity["name"],
+        version=model.identity["version"],
+        description=about,
+        telemetry=quiet,
+        docs_url=None,  # its viewers load their code from elsewhere
+        redoc_url=None,
+    )
     started = time.time()
 
     @api.get("/health", summary="Is the process alive, and which model does it serve?")
@@ -481,7 +505,9 @@ def build_api(front: Front) -> FastAPI:
             "uptime_s": uptime,
         }
 
-    @api.get("/readyz", summary="May requests be sent here? 503 while the server drains")
+    draining = {503: {"description": "The server drains"}}
+
+    @api.get("/readyz", summary="May requests be sent here?", responses=draining)
     async def readyz() -> JSONResponse:
         ready = front.ready and not front.draining
         return JSONResponse({"status": "ready" if ready else "draining"}, 200 if ready else 503)
@@ -490,11 +516,15 @@ def build_api(front: Front) -> FastAPI:
     async def metrics() -> Response:
         return Response(generate_latest(front.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    text, policy = page(model)
+    text = form_page(model)
 
     @api.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def form() -> HTMLResponse:
-        return HTMLResponse(text, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
+        return shown(text)
+
+    @api.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        return shown(docs_page(api.openapi(), str(request.base_url)))
 
     @api.exception_handler(HTTPException)
     async def problem(_: Request, error: HTTPException) -> JSONResponse:
@@ -510,7 +540,7 @@ def build_api(front: Front) -> FastAPI:
 
     def described() -> dict[str, Any]:
         schema = generated()
-        schema["paths"]["/predict"] = {"post": predict_operation(model)}
+        schema["paths"] = {"/predict": {"post": predict_operation(model)}, **schema["paths"]}
         return schema
 
     api.openapi = described  # type: ignore[method-assign]
@@ -551,7 +581,7 @@ def predict_operation(model: Model) -> dict[str, Any]:
     }
     content = {"application/json": {"schema": {"anyOf": shapes}, "example": model.example}}
     told = {"200": ("Predictions in the order of the rows", answer), "422": ("A field is wrong", error)}
-    told |= {"400": ("Not JSON", error), "413": ("Too large", error), "503": ("Busy: see Retry-After", error)}
+    told |= {"400": ("Not JSON, or a query", error), "413": ("Too large", error), "503": ("Busy: see Retry-After", error)}
     responses = {k: {"description": d, "content": {"application/json": {"schema": s}}} for k, (d, s) in told.items()}
     return {
         "summary": "Predict one row or many",
@@ -560,17 +590,106 @@ def predict_operation(model: Model) -> dict[str, Any]:
     }
 
 
-def page(model: Model) -> tuple[str, str]:
-    """The form's HTML, and the content security policy that lets only its own script and style run."""
+def form_page(model: Model) -> str:
+    """The HTML of the form, which holds what it is made from."""
     data = {"model": model.identity, "fields": model.fields, "example": model.example}
-    text = PAGE.replace("__DATA__", json.dumps(data).replace("<", "\\u003c"))
+    return PAGE.replace("__STYLE__", STYLE).replace("__DATA__", json.dumps(data).replace("<", "\\u003c"))
+
+
+def docs_page(schema: dict[str, Any], base: str) -> str:
+    """The operations of the OpenAPI document as HTML without a script, each with a request that can be pasted."""
+    about = schema["info"]
+    operations = [
+        operation_html(method, path, operation, base)
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    ]
+    parts = {"NAME": escape(about["title"]), "VERSION": escape(about["version"]), "ABOUT": escape(about["description"])}
+    text = DOCS.replace("__STYLE__", STYLE)
+    for mark, value in {**parts, "OPERATIONS": "\n".join(operations)}.items():
+        text = text.replace(f"__{mark}__", value, 2)
+    return text
+
+
+def operation_html(method: str, path: str, operation: dict[str, Any], base: str) -> str:
+    """One operation: what it is for, its fields, an example, its answers, the command."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    command = "curl -s " + shlex.quote(base.rstrip("/") + path)
+    parts = [f"<h2><code>{method.upper()} {escape(path)}</code></h2>", f"<p>{escape(operation.get('summary', ''))}</p>"]
+    if content:
+        row = content["schema"]["anyOf"][0]["properties"]
+        lines = [
+            [name, " or ".join(known["type"]), json.dumps(known.get("examples", [None])[0]), known.get("description", "")]
+            for name, known in row.items()
+        ]
+        example = json.dumps(content["example"])
+        command += f" \\\n  -H 'content-type: application/json' \\\n  -d {shlex.quote(example)}"
+        shapes = 'Takes one row, a list of rows, {"rows": [...]} or {"features": [values in the order below]}.'
+        parts += [f"<p>{escape(shapes)}</p>", _table(("Field", "Type", "Example", ""), lines)]
+    parts.append(f'<pre tabindex="0">{escape(command)}</pre>')
+    answers = [[code, known["description"]] for code, known in operation["responses"].items()]
+    parts.append(_table(("Status", "Answer"), answers))
+    return f'<section class="card">{"".join(parts)}</section>'
+
+
+def _table(titles: tuple[str, ...], rows: list[list[str]]) -> str:
+    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def shown(text: str) -> HTMLResponse:
+    """A page with the content security policy that lets only its own script and style run."""
     allow = {}
     for kind in ("script", "style"):
         block = re.search(rf"<{kind}>(.*?)</{kind}>", text, re.DOTALL)
-        digest = hashlib.sha256(block.group(1).encode() if block else b"").digest()
-        allow[kind] = f"'sha256-{base64.b64encode(digest).decode()}'"
+        digest = base64.b64encode(hashlib.sha256(block.group(1).encode()).digest()).decode() if block else ""
+        allow[kind] = f"'sha256-{digest}'" if block else "'none'"
     rules = f"script-src {allow['script']}; style-src {allow['style']}; connect-src 'self'; base-uri 'none'"
-    return text, f"default-src 'none'; {rules}; form-action 'none'; frame-ancestors 'none'; img-src data:"
+    policy = f"default-src 'none'; {rules}; form-action 'none'; frame-ancestors 'none'; img-src data:"
+    return HTMLResponse(text, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that is closed when a request's line and headers take too long; uvicorn would wait for ever."""
+
+    def __init__(self, header_seconds: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.header_seconds = header_seconds
+        self.complete = False  # whether the headers of the request in hand are here
+        self.late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Opened: the first request may take only so long."""
+        super().connection_made(transport)
+        self.late = self.loop.call_later(self.header_seconds, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes came: was it the rest of a request's headers, or is some still to come?"""
+        super().data_received(data)
+        if self.complete == (self.late is None):
+            return
+        if self.late is not None:
+            self.late.cancel()
+            self.late = None
+        else:
+            self.late = self.loop.call_later(self.header_seconds, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Closed: nothing is waited for."""
+        super().connection_lost(exc)
+        if self.late is not None:
+            self.late.cancel()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.complete = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its headers are here."""
+        self.complete = True
+        super().on_headers_complete()
 
 
 class Server(uvicorn.Server):
@@ -610,11 +729,6 @@ def _load_package(name: str, folder: Path) -> Any:
     return module
 
 
-def _json_type(value: Any) -> str:
-    names = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
-    return names.get(type(value), "a number")
-
-
 def parse(argv: list[str] | None = None) -> Settings:
     """Settings from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -641,7 +755,7 @@ def main(argv: list[str] | None = None) -> int:
         front,
         settings.host,
         settings.port,
-        http="httptools",
+        http=partial(Connection, settings.header_seconds),
         loop="uvloop" if os.name == "posix" else "auto",
         lifespan="off",
         ws="none",
@@ -661,15 +775,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if server.started else 3
 
 
-PAGE = r"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Model endpoint</title>
-<link rel="icon" href="data:,">
-<style>
-:root { color-scheme: light dark; --page: #f5f6f8; --card: #fff; --ink: #1c2430; --soft: #5b6675; --line: #d9dee5;
+STYLE = r""":root { color-scheme: light dark; --page: #f5f6f8; --card: #fff; --ink: #1c2430; --soft: #5b6675; --line: #d9dee5;
   --accent: #2563c9; --on: #fff; --bar: #dbe6f8; --bad: #b3261e; --badbg: #fdecea; --code: #f0f2f5; }
 @media (prefers-color-scheme: dark) { :root { --page: #12161c; --card: #1b212a; --ink: #e6eaf0; --soft: #9aa6b5;
   --line: #303946; --accent: #7fb0ff; --on: #0d1420; --bar: #2b3a52; --bad: #ff9c92; --badbg: #3a1f1d; --code: #242c37; } }
@@ -715,7 +821,23 @@ footer { padding-top: 1rem; padding-bottom: 2.5rem; color: var(--soft); font-siz
 a { color: var(--accent); }
 @media (max-width: 46rem) { main { grid-template-columns: minmax(0, 1fr); } .answer { position: static; } header { padding-top: 1.25rem; } }
 @media (prefers-reduced-motion: reduce) { .track i { transition: none; } }
-</style>
+.scroll { overflow-x: auto; margin: .9rem 0 0; }
+table { border-collapse: collapse; width: 100%; font-size: .88rem; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); min-width: 7rem; overflow-wrap: break-word; }
+th:first-child { width: 12rem; }
+thead th { border-top: 0; color: var(--soft); font-weight: 500; }
+.list { grid-template-columns: minmax(0, 1fr); }
+.list p { margin: 0 0 .9rem; }
+"""
+
+PAGE = r"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Model endpoint</title>
+<link rel="icon" href="data:,">
+<style>__STYLE__</style>
 </head>
 <body>
 <header><h1><span id="name"></span> <small id="version"></small></h1>
@@ -727,7 +849,7 @@ a { color: var(--accent); }
 <section class="card wide call"><h2>The same request from a terminal</h2><pre id="curl" tabindex="0"></pre>
 <div class="actions"><button class="plain" type="button" id="copy">Copy</button></div></section>
 </main>
-<footer>More: <a href="openapi.json">OpenAPI</a> · <a href="docs">interactive documentation</a> (its viewer is loaded from the internet) ·
+<footer>More: <a href="openapi.json">OpenAPI</a> · <a href="docs">documentation</a> ·
 <a href="health">health</a> · <a href="metrics">metrics</a></footer>
 <script type="application/json" id="data">__DATA__</script>
 <noscript><p>The form needs JavaScript; POST /predict does not.</p></noscript>
@@ -812,6 +934,26 @@ $("copy").addEventListener("click", async () => {
 });
 reset(); ask();
 </script>
+</body>
+</html>
+"""
+
+DOCS = r"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>__NAME__: documentation</title>
+<link rel="icon" href="data:,">
+<style>__STYLE__</style>
+</head>
+<body>
+<header><h1>__NAME__ <small>__VERSION__</small></h1>
+<p>__ABOUT__</p></header>
+<main class="list">
+__OPERATIONS__
+</main>
+<footer>More: <a href="./">form</a> · <a href="openapi.json">OpenAPI</a> · <a href="health">health</a> · <a href="metrics">metrics</a></footer>
 </body>
 </html>
 """

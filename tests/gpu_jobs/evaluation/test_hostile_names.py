@@ -17,7 +17,7 @@ from gpu_jobs.evaluation.importance import _STUDENT
 from gpu_jobs.tasks import plots, predict
 
 Finished = Callable[[str], Any]
-EVIL = "a\x1b[31m\x00\x07<b>&\ufffe\ud800 我 $x$"
+EVIL = "a\x1b[31m\x00\x07<b>&\ufffe\ud800\u202e\u2066 我 $x$"
 
 
 def hostile(document: Any) -> Any:
@@ -37,7 +37,7 @@ def test_figures_of_data_with_control_characters_are_well_formed(finished: Finis
     for one in done["plots"]:
         text = (job.root / "reports" / one["file"]).read_text("utf-8")
         ElementTree.fromstring(text)
-        assert not set("\x1b\x00\x07\ufffe") & set(text)
+        assert not set("\x1b\x00\x07\ufffe\u202e\u2066") & set(text)
 
 
 def test_a_figure_that_cannot_be_drawn_is_a_note_and_the_others_are_drawn(finished: Finished) -> None:

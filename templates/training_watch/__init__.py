@@ -1,0 +1,1 @@
+"""The run's monitoring document: its template, context and golden."""
