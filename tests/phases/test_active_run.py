@@ -18,7 +18,8 @@ from memory.errors import JobError, RedisAway
 from memory.store import Memory
 from phases import runner
 from phases.active_run import ActiveRun
-from phases.publish import MODEL_FILES, published_checks
+from phases.guides import MODEL_FILES
+from phases.publish import published_checks
 from phases.request import RunRequest
 from phases.services.runs import Runs
 from phases.settings import RunnerSettings
@@ -181,7 +182,8 @@ def published(root: Path) -> dict[str, str]:
 
 
 def failed(root: Path, sealed: dict[str, str]) -> set[str]:
-    return {check.name for check in published_checks(root, 1, sealed) if not check.passed} - {"generated_files_parse"}
+    others = {"generated_files_parse", "links_hold"}  # this attempt has no pages
+    return {check.name for check in published_checks(root, 1, sealed) if not check.passed} - others
 
 
 def test_what_is_published_must_be_the_sealed_attempt_to_the_byte(tmp_path: Path) -> None:

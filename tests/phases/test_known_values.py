@@ -79,9 +79,9 @@ async def test_a_job_gets_every_limit_of_the_plan_and_the_person_s_own_memory_li
     assert (limits.memory_mb, limits.disk_mb, limits.file_mb, limits.cpu_seconds, limits.open_files) == (
         800, 700, 600, 500, 400,
     )  # fmt: skip
-    active.request = request_of.model_copy(update={"terms": Terms(job_memory_mb=100, job_hours=2)})
+    active.request = request_of.model_copy(update={"terms": Terms(job_memory_mb=300, job_hours=2)})
     assert active.spec("noop", {}, "noop-1", 1, "cpu").limits.seconds == 7200
-    assert active.spec("noop", {}, "noop-1", 1, "cpu").limits.memory_mb == 100
+    assert active.spec("noop", {}, "noop-1", 1, "cpu").limits.memory_mb == 300
 
 
 async def test_the_markers_of_missing_values_are_the_request_s_else_the_recipe_s(
