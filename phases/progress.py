@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from phases import Phase, fresh_phases
+from phases import PHASES, Phase, fresh_phases
 from phases.active_run import ActiveRun
 from phases.clock import now
 from phases.gates import Check, passed, refuse
+
+PER_ATTEMPT = PHASES[1:3]  # gone through again by each attempt; the gates of the one that is chosen are the run's
 
 
 def _seconds(since: str, until: str) -> float:
@@ -57,6 +59,8 @@ async def leave(active: ActiveRun, row: Phase, attempt: int, checks: list[Check]
         **more,
     }
     await active.put(row.complete_key, value, by=row.agents[0])
+    if row in PER_ATTEMPT:
+        await active.put(f"{row.complete_key}-{attempt}", value, by=row.agents[0])
     await active.state(phases=phases)
     await active.emit("gate", f"{row.name}:{attempt}", phase=row.name, passed=good, gate=gate)
     await active.emit(

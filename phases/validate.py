@@ -14,7 +14,7 @@ from phases.active_run import ActiveRun
 from phases.champion import champion_args, champion_checks
 from phases.gates import Check, fact
 from phases.measure import measurement
-from phases.progress import leave
+from phases.progress import PER_ATTEMPT, leave
 from phases.report import write_report
 from phases.sandbox import ensure_open
 from phases.workspace import read_json, seal, write_json
@@ -100,7 +100,12 @@ async def _remember_chosen(active: ActiveRun, attempt: int, configs: dict[str, A
     await active.put("candidate-scores", evaluate, by=ROLE, provenance=job)
     await active.put("architecture", configs["architecture"], by=ROLE)
     trained = {"kind": "measured", "job": f"train-{attempt}"}
-    await active.put("training-metrics", await _train_result(active, attempt), by=ROLE, provenance=trained)
+    result = await _train_result(active, attempt)
+    await active.put("training-metrics", result, by=ROLE, provenance=trained)
+    await active.put("training-job-id", result["seconds"]["provenance"]["job"], by=ROLE)
+    await active.put("nodes-deployed", await active.get(f"nodes-{attempt}"), by="neural-orchestrator")
+    for row in PER_ATTEMPT:
+        await active.put(row.complete_key, await active.get(f"{row.complete_key}-{attempt}"), by=row.agents[0])
 
 
 async def _close(active: ActiveRun, attempt: int, checks: list[Check], test: dict[str, Any]) -> None:

@@ -107,3 +107,14 @@ def test_a_number_changed_in_any_place_is_named(told: Told, tmp_path: Path) -> N
         "metadata metrics rmse value",
     ):
         assert named in said, f"{named!r} is not named:\n{said}"
+
+
+def test_a_run_of_several_attempts_tells_the_numbers_of_the_chosen_one(house: House, tmp_path: Path) -> None:
+    asked = ("--target", "species", "--min-accuracy", "0.9999", "--name", "several")
+    rejected = house.document("run", PENGUINS, *asked, code=2)
+    run = rejected["run_id"]
+    house.say("deploy", run, "--override", "--why", "to see its numbers")
+    memory = house.memory(run)
+    assert len(memory["attempts"]) == 3
+    code, said = reevaluate(tmp_path, house.document("show", run), memory)
+    assert code == 0, said
