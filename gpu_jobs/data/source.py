@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import DataError, nearest
 
-_FORMATS = "CSV, TSV, JSONL and Parquet, each also gzipped (.gz)"
+_FORMATS = "CSV, TSV, JSONL or Parquet, each also gzipped (.gz)"
 _MAGIC = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
