@@ -16,8 +16,11 @@ class RunsService(Protocol):
     async def start(self, request: RunRequest) -> RunView:
         """Check, record and enqueue; answers at once with the queued run."""
 
-    async def get(self, run: str) -> RunView:
-        """The run as it is now; InputError `input.no_such_run` or `input.ambiguous_run` when it is not one."""
+    async def get(self, run: str, *, here: bool = False) -> RunView:
+        """The run as it is now; InputError `input.no_such_run` or `input.ambiguous_run` when it is not one.
+
+        With `here`, a part of an id means a run of this workspace only.
+        """
 
     async def list(self, limit: int = 20) -> Sequence[RunView]:
         """Newest first, of this workspace."""

@@ -177,6 +177,13 @@ def _check_file(role: str, path: Path) -> None:
             field=role,
             fix="give the path of one CSV, TSV, JSONL or Parquet file in it",
         )
+    if not path.is_file():
+        raise InputError(
+            f"{str(path)!r} is a pipe or a device, not a regular file: a run reads its data more than once",
+            code="input.not_a_file",
+            field=role,
+            fix="write it to a file first and give that one",
+        )
     if not os.access(path, os.R_OK):
         raise InputError(
             f"{str(path)!r} cannot be read: permission denied",
@@ -195,7 +202,14 @@ def _neighbours(path: Path) -> list[str]:
 
 def _check_workspace(folder: Path) -> None:
     runs = folder / "neural"
-    place = runs if runs.exists() else folder
+    place, latest = runs if runs.exists() else folder, runs / "latest"
+    if latest.exists() and not latest.is_symlink():
+        raise InputError(
+            f"{str(latest)!r} is in the way: a run makes a link of that name, and there is no link of ours",
+            code="input.workspace",
+            field="workspace",
+            fix=f"give it another name: mv {latest} {runs / 'latest-of-mine'}",
+        )
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
         return
     raise InputError(

@@ -232,10 +232,12 @@ async def _end(active: ActiveRun, verdict: str, error: NeuroloomError | None) ->
             phase.update(status="rejected" if verdict == "rejected" else "failed", finished_at=now())
         if phase["status"] == "pending":
             phase["status"] = "skipped"
+    artifacts, active.verdict = await active.get("artifacts"), verdict
     told = error.as_dict() if error is not None else None
+    if told and verdict == "rejected" and artifacts is not None:
+        told["fix"] = told["fix"] or f'neuroloom deploy {active.id} --override --why "…" (recorded)'
     reason = (await active.get("workflow-complete") or {}).get("reason") if verdict == "finished" else None
     await active.put("error", told, by="runner")
-    artifacts, active.verdict = await active.get("artifacts"), verdict
     if artifacts is not None:
         try:
             await write_report(active, int(artifacts["attempt"]))

@@ -74,7 +74,8 @@ class DeploymentView(_View):
 
     Attributes:
         example_request: One real row, `{"field": value, …}`: the JSON body of a `POST <url>/predict`.
-        status: `serving`, `starting`, `restarting`, `stopped` or `failed`; not in a run's document.
+        status: `serving`, `starting`, `restarting`, `stopped` or `failed`; of a run's deployment also `down` (its
+            process is gone), `replaced` (its name serves another run) or `undeployed`. Not in a run's document.
     """
 
     name: str
@@ -129,7 +130,9 @@ class ErrorView(_View):
 class RunView(_View):
     """One run as it is now. Every number about the model is a `Measurement`, so a bare one cannot be shown.
 
-    `differences`: to each baseline in the run's metric, with its interval; positive = the network is better.
+    Attributes:
+        differences: To each baseline in the run's metric, with its interval; positive = the network is better.
+        tested: Whether it has a tested model, which is what can be deployed.
     """
 
     run_id: str
@@ -153,6 +156,7 @@ class RunView(_View):
     target: str | None = None
     goal: str | None = None
     metric: str | None = None
+    tested: bool = False
 
     @property
     def ended(self) -> bool:
@@ -162,6 +166,7 @@ class RunView(_View):
     def document(self) -> dict[str, Any]:
         """The `--json` document of the run: exactly `DOCUMENT_KEYS`, JSON values only.
 
+        `error` also tells what a run waits for, and why one that ended well is not served though it was to be.
         A check's `measured` is its plain value there, comparable with `threshold`; the provenance of the metric
         it came from is under `metrics`.
         """
@@ -169,9 +174,31 @@ class RunView(_View):
         if whole["deployment"] is not None:
             kept = ("name", "url", "pid", "example_request")
             whole["deployment"] = {key: whole["deployment"][key] for key in kept}
+        told = self.error or self._unanswered() or self._unserved()
+        whole["error"] = None if told is None else told.model_dump()
         for phase in whole["phases"]:
             for check in phase["gate"]:
                 del check["why"]
                 if isinstance(check["measured"], dict):
                     check["measured"] = check["measured"]["value"]
         return {key: whole[key] for key in DOCUMENT_KEYS}
+
+    def _unanswered(self) -> ErrorView | None:
+        asked = self.question
+        if self.status != "waiting" or asked is None:
+            return None
+        proposal = f" Proposed: {asked.proposal!r}" if asked.proposal else ""
+        why = f" ({asked.reason})" if asked.proposal and asked.reason else ""
+        field, answer = ("target", " --target COLUMN") if asked.kind == "target" else (None, "")
+        return ErrorView(
+            code=f"run.waiting_{asked.kind}",
+            message=f"{asked.text}{proposal}{why}",
+            field=field,
+            fix=f"neuroloom approve {self.run_id}{'' if asked.proposal else answer}",
+        )
+
+    def _unserved(self) -> ErrorView | None:
+        if self.status != "finished" or self.reason is None:
+            return None
+        fix = f"neuroloom deploy {self.run_id}"
+        return ErrorView(code="run.not_deployed", message=self.reason, field=None, fix=fix)

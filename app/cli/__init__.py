@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from app.cli import failures
 from app.cli.root import cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (0, 2, 3, 4, 5 or 130); nothing is raised to the caller.
+    """Run one command and return its exit code (0, 2, 3, 4, 5, 130 or 143); nothing is raised to the caller.
 
     Args:
         argv: Arguments without the program's name; `sys.argv[1:]` by default.
     """
+    if argv is None:
+        signal.signal(signal.SIGTERM, _terminated)
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         code = cli.main(args, prog_name="neuroloom", standalone_mode=False)
@@ -22,5 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(code or 0)
     except BrokenPipeError:
         return failures.reader_gone()
-    except (KeyboardInterrupt, Exception) as error:  # the door's outermost frame
+    except (KeyboardInterrupt, failures.Terminated, Exception) as error:  # the door's outermost frame
         return failures.report(error, args)
+
+
+def _terminated(*_: object) -> NoReturn:
+    raise failures.Terminated

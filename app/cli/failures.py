@@ -14,7 +14,11 @@ import click
 
 OK, REJECTED, FAILED, BAD_INPUT, WAITS, CANCELLED = 0, 2, 3, 4, 5, 130
 STATUS = {REJECTED: "rejected", FAILED: "failed", BAD_INPUT: "failed", WAITS: "waiting", CANCELLED: "cancelled"}
-SIGPIPE_CODE = 141
+SIGPIPE_CODE, SIGTERM_CODE = 141, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM: the door goes, and what it started goes on."""
 
 
 class ShownFailure(Exception):  # noqa: N818 - the failure itself is in it
@@ -38,7 +42,7 @@ def report(error: BaseException, args: Sequence[str]) -> int:
         sys.stderr.write(clean_lines("".join(traceback.format_exception(error))))
     if "--json" in args:
         document = error.document if isinstance(error, ShownFailure) else {}
-        click.echo(json.dumps({**empty_document(), "status": STATUS[code], **document, "error": told}, indent=2))
+        click.echo(json.dumps({**empty_document(), "status": STATUS.get(code), **document, "error": told}, indent=2))
     else:
         click.echo(in_words(told), err=True)
     return code
@@ -82,6 +86,9 @@ def _translate(error: BaseException) -> tuple[dict[str, Any], int]:
         return error.error, error.code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return _error("run.cancelled", "interrupted"), CANCELLED
+    if isinstance(error, Terminated):
+        fix = "see what is going on: neuroloom runs"
+        return _error("door.terminated", "this command was told to stop (SIGTERM)", fix=fix), SIGTERM_CODE
     if isinstance(error, click.ClickException):
         return _usage(error), BAD_INPUT
     if hasattr(error, "as_dict"):

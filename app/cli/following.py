@@ -57,25 +57,31 @@ def view_for(door: Door) -> View:
 
 
 class Interrupts:
-    """Ctrl-C counted instead of raised, while this is entered. A closed terminal is no Ctrl-C."""
+    """Ctrl-C and SIGTERM noticed instead of obeyed, while this is entered. A closed terminal is neither.
+
+    Attributes:
+        terminated: SIGTERM came: this door has to go, whatever the run does.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.terminated = False
         self._hit = asyncio.Event()
 
     def __enter__(self) -> Interrupts:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._on_signal)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._hit.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminate)
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
 
-    def _on_signal(self) -> None:
-        self.count += 1
+    def _terminate(self) -> None:
+        self.terminated = True
         self._hit.set()
 
     async def next(self) -> None:
-        """Wait for the next Ctrl-C; one that came before the call counts."""
+        """Wait for the next signal; one that came before the call counts."""
         await self._hit.wait()
         self._hit.clear()
 
@@ -100,7 +106,7 @@ class Follower:
             cancel_on_interrupt: First Ctrl-C cancels the run cleanly, the second at once; else Ctrl-C detaches.
 
         Raises:
-            Detached: Ctrl-C while only watching.
+            Detached: Ctrl-C while only watching, or SIGTERM.
             KeyboardInterrupt: the second Ctrl-C; the run was told to stop at once.
         """
         self.view.open()
@@ -120,7 +126,7 @@ class Follower:
             self.view.close()
 
     async def _interrupted(self, cancel: bool) -> None:
-        if not cancel:
+        if not cancel or self.interrupts.terminated:
             raise Detached
         from memory.errors import NeuroloomError
 

@@ -20,9 +20,12 @@ MARKS = {
     "passed": ("✓", "green"),
     "rejected": ("✗", "red"),
     "failed": ("✗", "red"),
+    "cancelled": ("✗", "yellow"),
+    "waiting": ("?", "yellow"),
     "skipped": ("–", "dim"),
 }
 DECISIONS_SHOWN = 8
+LINES_BESIDE = 14  # phases, curves, messages and a line to spare: what is left of the screen is for decisions
 FRAMES_PER_SECOND = 8
 
 
@@ -64,7 +67,10 @@ class LiveView:
     def __rich__(self) -> RenderableType:
         """The picture now."""
         with self._lock:
-            parts: list[RenderableType] = [self._phases()]
+            parts: list[RenderableType] = []
+            if self.progress.waits is not None:
+                parts.append(Text(one_line(f"queued: {self.progress.waits}"), style="dim"))
+            parts.append(self._phases())
             if self.progress.train_loss or self.progress.validation_loss:
                 parts.append(self._curves())
             parts.extend(Text(f"  {one_line(text)}", style="yellow") for text in self.progress.messages[-3:])
@@ -115,9 +121,20 @@ class LiveView:
         return table
 
     def _decisions(self) -> Table:
+        shown = [(one_line(agent), one_line(f"{name}: {reason}")) for agent, name, reason in self.progress.decisions]
+        shown = shown[-DECISIONS_SHOWN:]
+        width = min(max(len(agent) for agent, _ in shown), self.console.width // 3)
+        rest = max(20, self.console.width - width - 4)
+        while self._live is not None and len(shown) > 1 and self._lines(shown, rest) > self.console.height:
+            del shown[0]
         table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="ellipsis", no_wrap=True)
-        for agent, name, reason in self.progress.decisions[-DECISIONS_SHOWN:]:
-            table.add_row(Text(f"  {one_line(agent)}", style="magenta"), Text(one_line(f"{name}: {reason}")))
+        table.add_column(width=width + 2, no_wrap=True, overflow="ellipsis")
+        table.add_column(overflow="fold")
+        for agent, told in shown:
+            table.add_row(Text(f"  {agent}", style="magenta"), Text(told))
         return table
+
+    @staticmethod
+    def _lines(shown: list[tuple[str, str]], width: int) -> int:
+        """Lines of the screen that these decisions and all beside them take, at the least."""
+        return LINES_BESIDE + sum(-(-len(told) // width) for _, told in shown)

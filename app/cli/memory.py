@@ -10,7 +10,7 @@ import click
 from app.cli import failures
 from app.cli.door import Door, command_options
 from app.cli.examples import with_example
-from app.cli.names import run_ids
+from app.cli.names import memory_keys, run_ids
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -27,24 +27,28 @@ def memory() -> None:
 
 
 @memory.command(short_help="Print a value.")
-@click.argument("key")
+@click.argument("key", shell_complete=memory_keys)
 @click.option("--run", default="latest", shell_complete=run_ids, help="Of this run; the latest by default.")
 @click.option("--envelope", is_flag=True, help="With version, writer, time and provenance.")
 @command_options
 def get(door: Door, key: str, run: str, envelope: bool) -> int:
     """Print the value of KEY (`training-metrics` or `neural/training-metrics`) as JSON.
 
+    What a person asserted is given where nothing was measured or decided; `asserted/KEY` always means that.
+
     Example:
       neuroloom memory get neural/architecture --run latest
     """
 
     async def work(services: Services) -> Any:
-        return await services.notes.get(run, key.removeprefix("neural/"), envelope)
+        return await services.notes.get(run, key.removeprefix("neural/"), envelope=True)
 
     from app.cli.figures import json_text
 
-    value = door.call(work)
-    click.echo(json_text(value))
+    found = door.call(work)
+    click.echo(json_text(found if envelope else found["value"]))
+    if not envelope and (found.get("provenance") or {}).get("kind") == "asserted":
+        door.note(f"asserted by {found['written_by']}, neither measured nor decided")
     return failures.OK
 
 
@@ -73,17 +77,18 @@ def put(door: Door, key: str, value: str, run: str | None) -> int:
 
 
 @memory.command("list", short_help="List the keys that have a value.")
-@click.option("--run", default="latest", shell_complete=run_ids, help="Of this run; the latest by default.")
+@click.argument("of", metavar="[RUN]", default="latest", shell_complete=run_ids)
+@click.option("--run", shell_complete=run_ids, help="The same as RUN.")
 @command_options
-def names(door: Door, run: str) -> int:
-    """List the keys of a run that have a value.
+def names(door: Door, of: str, run: str | None) -> int:
+    """List the keys of RUN that have a value; asserted ones begin with `asserted/`.
 
     Example:
-      neuroloom memory list
+      neuroloom memory list latest
     """
 
     async def work(services: Services) -> list[str]:
-        return list(await services.notes.list(run))
+        return list(await services.notes.list(run or of))
 
     found = door.call(work)
     door.say({"keys": found}, "\n".join(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,12 +62,18 @@ def _files(file: Path | None, row: str | None, out: Path | None, force: bool) ->
     if file is None or row is not None or out is None:
         raise UsageError("give either --row, or FILE with --out", code="usage.contradiction", field="row",
                          fix="neuroloom predict --help shows both forms")  # fmt: skip
-    if not file.exists():
-        raise InputError(f"no file {str(file)!r}", code="input.missing_file", field="file",
+    if not file.is_file():
+        what = "no file" if not file.exists() else "a folder, a pipe or a device, not a regular file:"
+        raise InputError(f"{what} {str(file)!r}", code="input.missing_file", field="file",
                          fix="give the path of a table with the columns of the training data")  # fmt: skip
     if out.exists() and not force:
         raise InputError(f"{str(out)!r} is already there", code="input.exists", field="out",
                          fix="choose another --out, or add --force to replace it")  # fmt: skip
+    folder = out.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        why = "cannot be written" if folder.is_dir() else "is not there"
+        raise InputError(f"the folder {str(folder)!r} of --out {why}", code="input.out", field="out",
+                         fix="make it, or choose another --out")  # fmt: skip
     return file.absolute(), out.absolute()
 
 

@@ -62,6 +62,8 @@ class PlainView:
 
     def _line(self, event: dict[str, Any]) -> str | None:
         match event.get("type"):
+            case "queued":
+                return f"queued: {event['reason']}"
             case "phase_started":
                 return f"{event['phase']}: started"
             case "phase_finished":

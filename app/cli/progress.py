@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 PHASES = ("setup", "configure", "train", "validate", "deploy")
+AGAIN = {"failed": "running", "cancelled": "running", "waiting": "running", "skipped": "pending"}
+STOPPED = frozenset({"failed", "cancelled", "rejected"})
 KEPT_DECISIONS = 200
 
 
@@ -43,6 +45,7 @@ class Progress:
     seconds_left: float | None = None
     rows_per_second: float | None = None
     messages: list[str] = field(default_factory=list)
+    waits: str | None = None
 
     def take(self, event: dict[str, Any]) -> None:
         """Fold in one event; kinds that it does not know change nothing."""
@@ -55,7 +58,23 @@ class Progress:
         """The phase that runs now."""
         return next((name for name, stage in self.stages.items() if stage.status == "running"), None)
 
+    def _on_queued(self, event: dict[str, Any]) -> None:
+        self.waits = str(event["reason"])
+
+    def _on_state(self, event: dict[str, Any]) -> None:
+        """The run goes on (again), or has ended: what it was in the middle of ended as the run did."""
+        self.waits, state, again = None, str(event.get("state")), event.get("state") == "running"
+        ending = state if state in STOPPED else "failed"
+        changes = AGAIN if again else {"running": ending, "waiting": ending, "pending": "skipped"}
+        for stage in self.stages.values():
+            status = changes.get(stage.status)
+            if status is not None:
+                stage.seconds = None if again else stage.elapsed(_when(event))
+                stage.status, stage.doing = status, None
+        self.seconds_left = self.seconds_left if again else None
+
     def _on_phase_started(self, event: dict[str, Any]) -> None:
+        self.waits = None
         attempt = int(event.get("attempt") or 1)
         if attempt > self.attempt:
             self._again(attempt)
@@ -127,6 +146,9 @@ class Progress:
             self.messages.append(str(event["message"]))
 
     def _on_question(self, event: dict[str, Any]) -> None:
+        current = self.current
+        if current is not None:
+            self.stages[current].status = "waiting"
         text = (event.get("question") or {}).get("text")
         if text:
             self.messages.append(str(text))

@@ -52,7 +52,7 @@ def _listed(found: list[RunView]) -> str:
     rows = [("run", "status", "data", "target", "metric", "deployment")]
     for run in found:
         score = f"{run.metric} {figure(run.metrics[run.metric])}" if run.metric in run.metrics else ""
-        served = run.deployment.name if run.deployment is not None else ""
+        served = run.deployment.name if run.deployment is not None and run.deployment.url else ""
         place = f" ({run.queue_position} in the queue)" if run.queue_position is not None else ""
         data = one_line(Path(run.data).name if run.data else "", 30)
         rows.append((run.run_id, run.status + place, data, one_line(run.target or "", 30), score, served))

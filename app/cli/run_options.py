@@ -11,6 +11,7 @@ import click
 
 from agents.metrics import METRICS, TASKS
 from agents.metrics import options as requirement_options
+from app.cli.names import run_ids
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -79,7 +80,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "--validation": _file("Validation rows from this file."),
         "--test": _file("Test rows from this file."),
         "--missing": {"type": Columns(), "help": "Markers of a missing value, as '?,NA'."},
-        "--from": {"help": "Use the recipe of an earlier run."},
+        "--from": {"help": "Use the recipe of an earlier run.", "shell_complete": run_ids},
     },
     "Gates": {"--gates": {"type": click.Choice(("default", "reference")), "help": "Profile of checks."}},
     "Resources": {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,7 +74,9 @@ class Session:
     async def stay(self, run: RunView) -> int:
         """Follow to the end, answering questions where somebody can be asked."""
         if not self.only_watching or self.door.live:
-            self.view.note(_queued_words(run, following=True))
+            self.view.note(run.run_id)
+        if run.status == "queued" and run.reason:
+            self.view.take({"type": "queued", "reason": run.reason})
         follower = Follower(self.services.runs, run.run_id, self.view, self.interrupts)
         try:
             final = await follower.until_it_stops(cancel_on_interrupt=not self.only_watching)
@@ -81,10 +85,23 @@ class Session:
                 if answered is None:
                     break
                 final = await follower.until_it_stops(cancel_on_interrupt=not self.only_watching)
+            return await self._told(final)
         except Detached:
             self.view.note(f"detached; {run.run_id} goes on: neuroloom watch {run.run_id}")
-            return failures.OK
-        return await self._told(final)
+            self.door.say((await self._now(run)).document())
+            return failures.SIGTERM_CODE if self.interrupts.terminated else failures.OK
+        except KeyboardInterrupt:
+            error = {"code": "run.cancelled", "message": f"{run.run_id} was told to stop at once", "field": None,
+                     "fix": f"neuroloom show {run.run_id}"}  # fmt: skip
+            raise ShownFailure(error, (await self._now(run)).document(), failures.CANCELLED) from None
+
+    async def _now(self, run: RunView) -> RunView:
+        """The run as it is now, or as it was seen before when that cannot be read within a second."""
+        from memory.errors import NeuroloomError
+
+        with contextlib.suppress(TimeoutError, NeuroloomError):
+            return await asyncio.wait_for(self.services.runs.get(run.run_id), 1.0)
+        return run
 
     async def _answered(self, run: RunView, question: QuestionView) -> RunView | None:
         """Ask the person; None when nobody can or wants to answer now."""
@@ -97,6 +114,8 @@ class Session:
         if not asking.done():
             asking.cancel()
             await asyncio.wait({asking})
+            if self.interrupts.terminated:
+                raise Detached
             return await self.services.runs.cancel(run.run_id)
         hit.cancel()
         answer = await asking
@@ -122,7 +141,7 @@ class Session:
         follower = Follower(self.services.runs, run.run_id, _quiet(), self.interrupts)
         if not ended.ended:
             ended = await asyncio.wait_for(follower.until_it_stops(cancel_on_interrupt=True), CANCEL_SECONDS)
-        why = f", because {question.reason}" if question.reason else ""
+        why = f" ({question.reason})" if question.reason else ""
         error = {
             "code": "input.no_target",
             "message": f"no --target was given; proposed: {question.proposal!r}{why}",
@@ -138,11 +157,11 @@ def _quiet() -> View:
     return SilentView()
 
 
-def _queued_words(run: RunView, *, following: bool = False) -> str:
+def _queued_words(run: RunView) -> str:
     words = f"{run.run_id} {run.status}"
     if run.status == "queued" and run.reason:
         words += f": {run.reason}"
-    return words if following else f"{words}\nfollow it: neuroloom watch {run.run_id}"
+    return f"{words}\nfollow it: neuroloom watch {run.run_id}"
 
 
 async def _ask(question: QuestionView) -> dict[str, Any] | None:
@@ -161,8 +180,14 @@ async def _ask(question: QuestionView) -> dict[str, Any] | None:
 
 
 def _target_answer(question: QuestionView, typed: str) -> dict[str, Any] | None:
+    from agents.metrics import nearest
+    from app.cli.figures import clean
+
     name = typed or question.proposal
-    if name is None or (question.choices and name not in question.choices and len(question.choices) < 50):
+    if name is None:
+        return None
+    if question.choices and name not in question.choices:
+        sys.stderr.write(clean(f"there is no column {name!r}{nearest(name, list(question.choices))}") + "\n")
         return None
     return {"target": name}
 

@@ -124,7 +124,7 @@ def rm(door: Door, run: str, yes: bool) -> int:
     """
 
     async def find(services: Services) -> RunView:
-        return await services.runs.get(run)
+        return await services.runs.get(run, here=True)
 
     found = door.call(find)
     if not yes and not _sure(door, found):

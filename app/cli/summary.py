@@ -18,6 +18,11 @@ WINNERS = {
     "linear": "A linear model does",
     "trees": "Gradient-boosted trees do",
 }
+UNSERVED = {
+    "replaced": "{name} serves another run's version now",
+    "undeployed": "{name} was undeployed",
+    "down": "{name} is down; a look at `neuroloom deployments` starts it again",
+}
 TOP_COLUMNS = 5
 METRICS_BESIDE = 4
 IN_FULL = ("validate", "deploy")
@@ -110,6 +115,9 @@ def places(run: RunView) -> str:
         lines.append(f"serving: {run.deployment.url}  (deployment {run.deployment.name})")
         if run.deployment.curl:
             lines += ["", clean_lines(run.deployment.curl)]
+    elif run.deployment is not None:
+        gone = UNSERVED.get(run.deployment.status, "{name} is " + run.deployment.status)
+        lines.append(f"not served: {gone.format(name=run.deployment.name)}")
     return "\n".join(lines)
 
 
@@ -130,14 +138,14 @@ def _steps(run: RunView) -> list[tuple[str, str]]:
     if run.status == "rejected":
         return [
             *([(f"{prefix} report {one} --open", "see why, and what would help")] if run.report else []),
-            *([(f'{prefix} deploy {one} --override --why "…"', "serve it anyway, on record")] if run.model else []),
+            *([(f'{prefix} deploy {one} --override --why "…"', "serve it anyway, on record")] if run.tested else []),
         ]
     if run.status in {"failed", "cancelled"}:
         code = run.error.code if run.error is not None else ""
         again = [] if code.startswith("input.") else [(f"{prefix} resume {one}", "go on from the last checkpoint")]
         started = any(phase.status != "pending" for phase in run.phases)
         return [*again, *([(f"{prefix} logs {one}", "what the jobs wrote")] if started else [])]
-    if run.status == "finished":
+    if run.status == "finished" or (run.deployment is not None and run.deployment.url is None):
         return [(f"{prefix} deploy {one}", "serve the model")]
     if run.status in {"queued", "running"}:
         return [(f"{prefix} watch {one}", "follow it"), (f"{prefix} cancel {one}", "stop it")]

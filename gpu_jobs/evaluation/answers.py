@@ -42,12 +42,16 @@ class Served:
         try:
             encoded = self.encoder.encode(rows)
         except RowError as error:
-            where = "" if error.row is None else f"row {error.row + 1}: "
+            where = "" if error.row is None or len(rows) == 1 else f"row {error.row + 1}: "
             raise DataError(where + error.message, "input.row", field=error.field, fix=error.expected) from error
         return self.encoder.decode(self.graph(encoded))
 
-    def columns(self, columns: Mapping[str, list[Any]]) -> npt.NDArray[np.float32]:
+    def columns(self, columns: Mapping[str, list[Any]], first: int = 1) -> npt.NDArray[np.float32]:
         """Outputs of the graph for whole columns, n rows: (n, classes) or (n,).
+
+        Args:
+            columns: Raw values by column.
+            first: What the first of these rows is called where one is at fault.
 
         Raises:
             DataError: `input.row` when a column holds a value of the wrong type.
@@ -55,7 +59,17 @@ class Served:
         try:
             return self.graph(self.encoder.encode_columns(columns))
         except RowError as error:
-            raise DataError(error.message, "input.row", field=error.field, fix=error.expected) from error
+            message = f"row {first + self._place(columns, error.field)}: {error.message}"
+            raise DataError(message, "input.row", field=error.field, fix=error.expected) from error
+
+    def _place(self, columns: Mapping[str, list[Any]], field: str | None) -> int:
+        """Position of the first value of a column that its field does not take."""
+        for place, value in enumerate(columns.get(field or "", ())):
+            try:
+                self.encoder.check({str(field): value})
+            except RowError:
+                return place
+        return 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,7 @@ def predict_file(models: Path, source: Path, out: Path) -> Written:
     parts = []
     for start in range(0, frame.height, CHUNK):
         part = frame.slice(start, CHUNK)
-        parts.append(served.columns({name: _cells(part[name]) for name in known}))
+        parts.append(served.columns({name: _cells(part[name]) for name in known}, start + 1))
     added = _answers(served.encoder, np.concatenate(parts) if parts else np.zeros((0,), np.float32))
     names = _free_names(list(added), frame.columns)
     whole = frame.with_columns(pl.Series(name, values) for name, values in zip(names, added.values(), strict=True))

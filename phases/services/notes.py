@@ -10,46 +10,79 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents.metrics import nearest
-from memory.errors import InputError
-from memory.store import Memory
-from phases.services.runs import Runs, workspace_id
+from memory.errors import InputError, UsageError
+from memory.keys import RESERVED
+from memory.store import Envelope, Memory
+from phases.services.runs import RUN_ID, Runs, workspace_id
+
+ASSERTED = "asserted/"
 
 
 class Notes:
-    """Reads of a run's keys and asserted writes."""
+    """Reads of a run's keys and asserted writes; before the first run, of what the workspace keeps for it."""
 
     def __init__(self, memory: Memory, runs: Runs) -> None:
         self.memory, self.runs = memory, runs
 
     async def get(self, run: str, key: str, envelope: bool = False) -> Any:
-        """A value, or its whole envelope. `neural/` in front of the key is allowed.
+        """A value, or its whole envelope; an asserted value where nothing was measured or decided.
+
+        `neural/` in front of the key is allowed, and `asserted/<name>` always means the asserted value.
 
         Raises:
             InputError: the run has no such key, with the nearest names.
         """
-        run, name = await self.runs.resolve(run), key.removeprefix("neural/")
-        found = await self.memory.get(run, name)
+        run_id, name = await self._place(run, key)
+        asserted = await self.memory.asserted(self._workspace, run_id)
+        found: Envelope | None = None
+        if run_id is not None and not name.startswith(ASSERTED):
+            found = await self.memory.get(run_id, name)
+        found = found or asserted.get(name.removeprefix(ASSERTED))
         if found is None:
-            names = list(await self.memory.names(run))
+            whose = f"run {run_id!r}" if run_id else "this workspace, which has no run yet,"
             raise InputError(
-                f"run {run!r} has no key {name!r}{nearest(name, names)}",
+                f"{whose} has no key {name!r}{nearest(name, await self._names(run_id))}",
                 code="input.no_such_key",
                 field="key",
-                fix=f"list them: neuroloom memory list {run}",
+                fix=f"list them: neuroloom memory list {run_id or ''}".rstrip(),
             )
         return dataclasses.asdict(found) if envelope else found.value
 
     async def set(self, key: str, value: Any, *, run: str | None = None, by: str = "cli") -> str:
-        """Keep a value as asserted; returns the key it was written to."""
-        full = None
-        if run is not None:
-            full = await self.runs.resolve(run)
-        elif await self.memory.runs(workspace_id(self.runs.workspace), limit=1):
-            full = await self.runs.resolve("latest")
-        return await self.memory.assert_value(
-            workspace_id(self.runs.workspace), full, key.removeprefix("neural/"), value, by=by
-        )
+        """Keep a value as asserted; returns the key it was written to.
+
+        Raises:
+            UsageError: the key cannot be one.
+        """
+        run_id, name = await self._place(run or "latest", key)
+        name = name.removeprefix(ASSERTED)
+        if name.split("/")[0] in RESERVED:
+            raise UsageError(
+                f"{name!r} begins with a word that memory keeps for itself",
+                code="usage.key",
+                field="key",
+                fix=f"choose a name that does not begin with {', '.join(sorted(RESERVED))}",
+            )
+        return await self.memory.assert_value(self._workspace, run_id, name, value, by=by)
 
     async def list(self, run: str) -> Sequence[str]:
-        """Every key of the run that has a value."""
-        return list(await self.memory.names(await self.runs.resolve(run)))
+        """Every key that has a value, the asserted ones as `asserted/<name>`."""
+        return await self._names((await self._place(run, ""))[0])
+
+    @property
+    def _workspace(self) -> str:
+        return workspace_id(self.runs.workspace)
+
+    async def _place(self, run: str, key: str) -> tuple[str | None, str]:
+        """The run that is meant, None for a workspace without one, and the name; a whole physical key means its run."""
+        name = key.removeprefix("neural/")
+        first, _, rest = name.partition("/")
+        if RUN_ID.fullmatch(first) and rest:
+            return await self.runs.resolve(first), rest
+        if run == "latest" and not await self.memory.runs(self._workspace, limit=1):
+            return None, name
+        return await self.runs.resolve(run), name
+
+    async def _names(self, run_id: str | None) -> Sequence[str]:
+        asserted = [ASSERTED + name for name in await self.memory.asserted(self._workspace, run_id)]
+        return [*(await self.memory.names(run_id) if run_id else []), *asserted]

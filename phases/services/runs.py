@@ -7,11 +7,12 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from agents.metrics import nearest
-from memory.errors import InputError, RunError
+from memory.errors import InputError, RunError, UsageError
 from memory.store import Envelope, Lease, Memory, new_run_id
 from phases import fresh_phases
 from phases.clock import now
@@ -63,8 +64,10 @@ class Runs:
             folder.mkdir(parents=True)
             point_latest(Path(request.workspace), run)
         except OSError as error:
+            with suppress(OSError):
+                folder.rmdir()
             raise InputError(
-                f"the workspace {request.workspace!r} cannot be written: {error.strerror}",
+                f"the workspace {request.workspace!r} cannot be written: {error.strerror or error}",
                 code="input.workspace",
                 field="workspace",
                 fix="run in a folder of your own",
@@ -87,12 +90,19 @@ class Runs:
         self.ensure()
         return await self.get(run)
 
-    async def resolve(self, run: str) -> str:
+    async def resolve(self, run: str, *, here: bool = False) -> str:
         """The full id of `latest`, an id, or a unique prefix of one.
 
+        Args:
+            run: What a person said.
+            here: A part of an id means a run of this workspace only, as everything that destroys needs it.
+
         Raises:
+            UsageError: nothing was said.
             InputError: none or several runs match, with the nearest ids.
         """
+        if not run.strip():
+            raise UsageError("no run was named", code="usage.missing", field="run", fix="list them: neuroloom runs")
         if RUN_ID.fullmatch(run) and await self.memory.get(run, "state") is not None:
             return run
         mine = await self.memory.runs(workspace_id(self.workspace), limit=MOST_RUNS)
@@ -105,9 +115,7 @@ class Runs:
                     fix="start one: neuroloom run data.csv --target column",
                 )
             return mine[0]
-        everywhere = [*mine, *(other for other in await self.memory.runs(limit=MOST_RUNS) if other not in mine)]
-        if run in everywhere:
-            return run
+        everywhere = mine if here else list(dict.fromkeys([*mine, *await self.memory.runs(limit=MOST_RUNS)]))
         found = [
             one for one in everywhere if one.startswith(run) or one.startswith(f"r-{run}") or one.endswith(f"-{run}")
         ]
@@ -121,15 +129,15 @@ class Runs:
                 fix="give more of the id",
             )
         raise InputError(
-            f"no run {run!r}{nearest(run, everywhere)}",
+            f"no run {run!r}{' in this workspace' if here else ''}{nearest(run, everywhere)}",
             code="input.no_such_run",
             field="run",
             fix="list them: neuroloom runs",
         )
 
-    async def get(self, run: str) -> RunView:
-        """The run as it is now; a live one also makes sure that a runner is there."""
-        view = await build_view(self.memory, await self.resolve(run))
+    async def get(self, run: str, *, here: bool = False) -> RunView:
+        """The run as it is now; a live one also makes sure that a runner is there. `here` is that of `resolve`."""
+        view = await build_view(self.memory, await self.resolve(run, here=here))
         if view.status in {"queued", "running"}:
             self.ensure()
         return view
@@ -151,7 +159,7 @@ class Runs:
 
     async def cancel(self, run: str, at_once: bool = False) -> RunView:
         """Ask the runner for the run's end; one that no runner holds (queued, waiting) is ended here and now."""
-        run = await self.resolve(run)
+        run = await self.resolve(run, here=True)
         if (await build_view(self.memory, run)).ended:
             return await self.get(run)
         command = {"do": "cancel", "at_once": at_once}
@@ -222,7 +230,7 @@ class Runs:
         Raises:
             RunError: it is still going, or a deployment serves it or would be rolled back to it.
         """
-        run = await self.resolve(run)
+        run = await self.resolve(run, here=True)
         view = await build_view(self.memory, run)
         if not view.ended:
             raise RunError(f"run {run!r} is {view.status}", code="run.alive", fix=f"neuroloom cancel {run}")
@@ -235,7 +243,21 @@ class Runs:
         folder = Path(view.workspace)
         if folder.is_dir():
             shutil.rmtree(folder)
-        await self.memory.delete_run(run, workspace_id(folder.parent.parent))
+        workspace = folder.parent.parent
+        await self.memory.delete_run(run, workspace_id(workspace))
+        await self._repoint_latest(workspace, run)
+
+    async def _repoint_latest(self, workspace: Path, gone: str) -> None:
+        """`neural/latest` leads to the newest run that is left, or nowhere at all; another's link is left alone."""
+        latest = workspace / "neural" / "latest"
+        if not latest.is_symlink() or latest.readlink().name != gone:
+            return
+        left = await self.memory.runs(workspace_id(workspace), limit=MOST_RUNS)
+        newest = next((one for one in left if (workspace / "neural" / one).is_dir()), None)
+        if newest is None:
+            latest.unlink()
+        else:
+            point_latest(workspace, newest)
 
     async def report_path(self, run: str) -> Path:
         """The HTML report.

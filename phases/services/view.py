@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gpu_jobs.host import processes
 from memory.errors import InputError
 from memory.store import Memory
 from phases import PHASES
+from phases.supervisor import records
 from phases.views import CheckView, ErrorView, PhaseView, QuestionView, RunView
 
 
@@ -85,12 +87,28 @@ async def _results(memory: Memory, run: str) -> dict[str, Any]:
         fields["differences"] = {name: one["difference"] for name, one in versus.items() if one}
     if evaluate:
         fields["importance"] = evaluate.get("importance") or ()
-    for name in ("model", "deployment"):
-        fields[name] = await _value(memory, run, f"{name}-view")
+    fields["model"] = await _value(memory, run, "model-view")
+    fields["deployment"] = _served(memory, run, await _value(memory, run, "deployment-view"))
+    fields["tested"] = await _value(memory, run, "artifacts") is not None
     report = await _value(memory, run, "report") or {}
     dataset = await _value(memory, run, "dataset") or {}
     fields["report"] = report.get("markdown")
     return {**fields, **({"target": dataset["target"]} if dataset else {})}
+
+
+def _served(memory: Memory, run: str, stored: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The run's deployment as the supervisor's record has it now: whoever is not served has no address and no pid."""
+    if stored is None:
+        return None
+    record = next((one for one in records.load(memory.settings.home) if one.name == stored["name"]), None)
+    if record is None or record.current is None:
+        return {**stored, "url": None, "pid": None, "status": "undeployed"}
+    if record.current.run_id != run:
+        return {**stored, "url": None, "pid": None, "status": "replaced"}
+    found = record.view()
+    up = processes.alive(record.process)
+    place = {"url": found["url"] if up else None, "pid": found["pid"] if up else None}
+    return {**stored, **place, "status": found["status"] if up or found["status"] not in records.LIVE else "down"}
 
 
 async def _place(memory: Memory, run: str) -> dict[str, Any]:

@@ -143,7 +143,7 @@ class FakeRuns:
         self.note("start", request.model_dump(mode="json"))
         return a_run("queued", queue_position=0)
 
-    async def get(self, run: str) -> RunView:
+    async def get(self, run: str, *, here: bool = False) -> RunView:
         if run != "latest" and not RUN.startswith(run):
             raise InputError(f"no run {run!r}", code="input.no_such_run", field="run", fix="list them: neuroloom runs")
         return self.view()
@@ -155,6 +155,8 @@ class FakeRuns:
         if self.scenario == "away" and self.away_left:
             self.away_left -= 1
             raise RedisAway("Redis does not answer", fix="start it")
+        if self.log is not None:
+            self.log.with_suffix(".following").touch()
         numbered = [(str(i + 1), event) for i, event in enumerate(story())]
         fresh = numbered[int(after) :]
         if not fresh:

@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -136,6 +137,39 @@ def test_ctrl_c_in_watch_only_detaches(tmp_path: Path) -> None:
         assert one.end() == 0
         assert f"neuroloom watch {RUN}" in one.seen
     assert not calls(tmp_path)
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        Event().wait(0.02)
+
+
+@pytest.mark.parametrize(
+    ("args", "signals", "code", "error"),
+    [
+        (["watch"], [signal.SIGINT], 0, None),
+        (["watch"], [signal.SIGTERM], 143, None),
+        (["run", "penguins.csv"], [signal.SIGTERM], 143, None),
+        (["run", "penguins.csv"], [signal.SIGINT, signal.SIGINT], 130, "run.cancelled"),
+    ],
+)
+def test_whatever_ends_a_command_its_output_is_one_document_of_the_run(
+    tmp_path: Path, args: list[str], signals: list[signal.Signals], code: int, error: str | None
+) -> None:
+    words = [*FAKE, *args, "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment(tmp_path, "stubborn"), cwd=tmp_path) as one:
+        eventually((tmp_path / "calls.following").exists)
+        for number in signals:
+            one.send_signal(number)
+            eventually(lambda: one.poll() is not None or len(calls(tmp_path)) > 1)
+        out, _ = one.communicate(timeout=PATIENCE)
+    document = json.loads(out)
+    assert one.returncode == code
+    assert (document["run_id"], (document["error"] or {}).get("code")) == (RUN, error)
+    cancels = [what for name, what in calls(tmp_path) if name == "cancel"]
+    assert cancels == ([[RUN, False], [RUN, True]] if error else [])
 
 
 @pytest.mark.parametrize("scenario", ["endless", "target"])

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from phases.views import DOCUMENT_KEYS
+from tests.app import fake_services
 from tests.app.conftest import Call
-from tests.app.fake_services import ROW, RUN, FakeRuns
+from tests.app.fake_services import ROW, RUN, FakeRuns, a_run
 
 CODES = [("deployed", 0), ("finished", 0), ("rejected", 2), ("failed", 3), ("bad input", 4), ("approval", 5)]
 
@@ -32,7 +33,7 @@ def test_json_prints_exactly_one_document_with_the_agreed_keys(call: Call, scena
     assert told.code == code
     assert tuple(document) == DOCUMENT_KEYS
     assert document["run_id"] == RUN
-    assert (document["error"] is None) == (code in {0, 5})
+    assert (document["error"] is None) == (code == 0)
 
 
 def test_the_document_has_the_agreed_shape_inside(call: Call) -> None:
@@ -102,6 +103,25 @@ def test_a_run_that_waits_for_approval_tells_how_to_answer(call: Call) -> None:
     told = call("run", "penguins.csv", scenario="approval")
     assert f"neuroloom approve {RUN}" in told.out
     assert "--reject" in told.out
+
+
+def test_a_run_that_waits_says_in_its_document_what_for_and_what_answers(call: Call) -> None:
+    asked = call("watch", "--json", scenario="target")
+    error = asked.document()["error"]
+    assert asked.code == 5 and (error["code"], error["field"]) == ("run.waiting_target", "target")
+    assert (
+        "Which column" in error["message"] and "'species'" in error["message"] and "three classes" in error["message"]
+    )
+    assert error["fix"] == f"neuroloom approve {RUN}"
+    assert call("show", "--json", scenario="approval").document()["error"]["code"] == "run.waiting_deploy"
+
+
+def test_a_deployment_that_a_person_refused_says_why_in_words_and_in_the_document(call: Call) -> None:
+    refused = a_run("finished", reason="the deployment was refused: not on a Friday")
+    fake_services.OUTCOMES["finished"] = refused
+    assert "not on a Friday" in call("show", scenario="finished").out
+    error = call("show", "--json", scenario="finished").document()["error"]
+    assert "not on a Friday" in error["message"] and error["fix"] == f"neuroloom deploy {RUN}"
 
 
 def test_a_pipe_gets_plain_lines_without_control_characters(call: Call) -> None:

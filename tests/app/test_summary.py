@@ -6,7 +6,7 @@ import pytest
 
 from app.cli.deployments import listed
 from app.cli.figures import number
-from app.cli.summary import winners
+from app.cli.summary import next_steps, summary, winners
 from tests.app.fake_services import RUN, a_run, deployment, measured
 
 AHEAD = "Gradient-boosted trees do better here: accuracy 0.95 against 0.91 of the network."
@@ -25,6 +25,20 @@ def test_a_baseline_ahead_by_no_more_than_the_noise_is_not_called_better(
 
 def test_zero_has_no_sign() -> None:
     assert number(-0.0) == number(0.0) == "0"
+
+
+def test_a_rejected_run_with_a_tested_model_offers_the_override_and_one_without_does_not() -> None:
+    assert "--override --why" in next_steps(a_run("rejected", model=None, tested=True))
+    assert "--override" not in next_steps(a_run("rejected", model=None))
+
+
+@pytest.mark.parametrize(("status", "said"), [("replaced", "serves another run's version"), ("stopped", "is stopped")])
+def test_a_deployment_that_does_not_serve_is_not_shown_as_if_it_did(status: str, said: str) -> None:
+    gone = deployment().model_copy(update={"status": status, "url": None, "pid": None})
+    told = summary(a_run("deployed", deployment=gone))
+    assert f"not served: penguins {said}" in told and "curl" not in told
+    assert f"neuroloom deploy {RUN}" in told
+    assert "not served" not in summary(a_run("deployed"))
 
 
 def test_a_stopped_deployment_says_how_it_is_served_again() -> None:

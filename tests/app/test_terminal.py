@@ -14,6 +14,7 @@ from app.cli import failures
 from app.cli.figures import clean, clean_lines, json_text
 from app.cli.live import LiveView
 from app.cli.plain import PlainView
+from app.cli.progress import Progress
 from app.cli.session import _ask
 from memory.errors import InputError
 from phases.views import ErrorView, QuestionView
@@ -111,3 +112,46 @@ def test_clean_text_and_json_keep_what_is_harmless() -> None:
     text = json_text(document)
     assert json.loads(text) == document and "我" in text and text.count("\n") == 9
     assert not STEERING & set(text) and "\U000e0001" not in text
+
+
+LONG = "binary because 'churned' has two values; " + "judged by accuracy: the classes are balanced, " * 3 + "the end"
+
+
+def drawn(width: int, *events: dict[str, Any]) -> str:
+    """The picture of a live view after these events."""
+    out = io.StringIO()
+    live = LiveView(Console(file=out, force_terminal=False, width=width, height=40))
+    for event in events:
+        live.take(event)
+    live.console.print(live)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_decision_is_shown_whole_at_any_width(width: int) -> None:
+    decision = {"type": "decision", "decision": "TaskPlan", "agent": "neural-orchestrator", "reason": LONG}
+    told = drawn(width, decision)
+    assert "neural-orchestrator" in told and "…" not in told
+    words = " ".join(told.split())
+    assert words.endswith(f"neural-orchestrator TaskPlan: {' '.join(LONG.split())}")
+
+
+STARTED = {"type": "phase_started", "phase": "train", "attempt": 1, "at": "2026-11-21T09:00:00+00:00"}
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled", "rejected"])
+def test_the_last_picture_of_a_run_that_ended_badly_has_nothing_that_turns(state: str) -> None:
+    progress = Progress()
+    progress.take(STARTED)
+    progress.take({"type": "state", "state": state, "at": "2026-11-21T09:00:12+00:00"})
+    stages = {name: (stage.status, stage.seconds) for name, stage in progress.stages.items()}
+    assert (stages["train"], stages["deploy"]) == ((state, 12.0), ("skipped", None))
+    progress.take({"type": "state", "state": "running"})
+    resumed = (progress.stages["train"].status, progress.stages["deploy"].status)
+    assert resumed == (("rejected", "pending") if state == "rejected" else ("running", "pending"))
+
+
+def test_a_run_is_queued_in_the_picture_only_until_it_runs() -> None:
+    queued = {"type": "queued", "reason": "waits for a runner"}
+    assert "queued: waits for a runner" in drawn(80, queued)
+    assert "queued" not in drawn(80, queued, STARTED)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from memory.errors import InputError, MemoryConflict, RunError
+from gpu_jobs.host import processes
+from memory.errors import InputError, MemoryConflict, RunError, UsageError
 from memory.store import Memory
 from phases.request import RunRequest
 from phases.services.notes import Notes
 from phases.services.runs import Runs, workspace_id
 from phases.settings import Policy, RunnerSettings, Terms
 from phases.supervisor import records
+from phases.supervisor.records import Record, save
+from phases.supervisor.request import DeployRequest
 from tests.phases.supervisor.conftest import wish
 
 
@@ -150,10 +154,119 @@ async def test_what_a_person_writes_is_kept_apart_from_what_was_measured(
     notes, run = Notes(memory, runs), (await runs.start(request_of)).run_id
     key = await notes.set("neural/training-metrics", {"accuracy": 0.99})
     assert "/asserted/" in key and run in key
-    with pytest.raises(InputError, match="has no key 'training-metrics'"):
-        await notes.get(run, "training-metrics")
+    found = await notes.get(run, "training-metrics", envelope=True)
+    assert (found["value"], found["provenance"]["kind"]) == ({"accuracy": 0.99}, "asserted")
+    await memory.put(run, "training-metrics", {"accuracy": 0.5}, by="test")
+    assert await notes.get("latest", "training-metrics") == {"accuracy": 0.5}
+    assert await notes.get(run, "asserted/training-metrics") == await notes.get(run, key) == {"accuracy": 0.99}
     assert (await runs.get(run)).metrics == {}
-    assert "state" in await notes.list(run)
+    assert {"state", "asserted/training-metrics"} <= set(await notes.list(run))
+    with pytest.raises(InputError, match="did you mean 'asserted/training-metrics'"):
+        await notes.get(run, "asserted/training-metric")
+
+
+async def test_before_the_first_run_a_workspace_keeps_what_is_asserted_for_it(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    notes = Notes(memory, runs)
+    await notes.set("note", "checked by hand")
+    assert await notes.get("latest", "note") == "checked by hand"
+    assert await notes.list("latest") == ["asserted/note"]
+    with pytest.raises(InputError, match="no run yet, has no key 'nothing'"):
+        await notes.get("latest", "nothing")
+    assert await notes.get((await runs.start(request_of)).run_id, "note") == "checked by hand"
+
+
+@pytest.mark.parametrize("key", ["queue", "ws/x", "neural/schema", "asserted/runs", "templates"])
+async def test_a_key_that_begins_with_a_reserved_word_is_refused(runs: Runs, memory: Memory, key: str) -> None:
+    with pytest.raises(UsageError, match="memory keeps for itself"):
+        await Notes(memory, runs).set(key, 1)
+
+
+@pytest.mark.parametrize("said", ["", " "])
+async def test_nothing_is_no_part_of_an_id(runs: Runs, request_of: RunRequest, said: str) -> None:
+    await runs.start(request_of)
+    with pytest.raises(UsageError, match="no run was named"):
+        await runs.resolve(said)
+
+
+async def test_what_destroys_takes_a_part_of_an_id_only_in_its_own_workspace(
+    runs: Runs, memory: Memory, request_of: RunRequest, home: Path
+) -> None:
+    run = (await runs.start(request_of)).run_id
+    elsewhere = Runs(memory, str(home), lambda: None, runs.settings)
+    assert await elsewhere.resolve(run[:-1]) == run
+    for destroy in (elsewhere.remove, elsewhere.cancel):
+        with pytest.raises(InputError, match="in this workspace"):
+            await destroy(run[:-1])
+    assert (await elsewhere.cancel(run)).status == "cancelled"
+
+
+async def test_latest_leads_to_the_newest_run_that_is_left_or_nowhere(
+    runs: Runs, memory: Memory, request_of: RunRequest
+) -> None:
+    first, second = await runs.start(request_of), await runs.start(request_of)
+    latest = Path(request_of.workspace) / "neural" / "latest"
+    for view, left in ((second, first.run_id), (first, None)):
+        await runs.cancel(view.run_id)
+        await runs.remove(view.run_id)
+        assert (latest.readlink().name if latest.is_symlink() else None) == left
+
+
+async def test_a_folder_in_the_place_of_latest_is_said_and_nothing_is_left_behind(
+    runs: Runs, request_of: RunRequest
+) -> None:
+    latest = Path(request_of.workspace) / "neural" / "latest"
+    latest.mkdir(parents=True)
+    with pytest.raises(InputError, match="latest' is in the way"):
+        await runs.start(request_of)
+    assert list(latest.parent.iterdir()) == [latest]
+
+
+async def test_a_pipe_or_a_device_is_no_data(runs: Runs, request_of: RunRequest, tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe.csv", tmp_path / "link.csv"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link, Path("/dev/zero")):
+        with pytest.raises(InputError, match="not a regular file") as refused:
+            await runs.start(request_of.model_copy(update={"data": str(path)}))
+        assert refused.value.field == "data"
+
+
+def served(run: str, folder: Path, **changes: Any) -> Record:
+    """What the supervisor keeps about a deployment of that run; this process stands for its server."""
+    request = DeployRequest(
+        name="leavers", version="1.0.0", run_id=run, intent=run, serve=str(folder), models=str(folder),
+        example_request={"x": 1}, proof=str(folder), python="python", keep_previous=True,
+    )  # fmt: skip
+    process = processes.identity(os.getpid())
+    return Record(name="leavers", port=8123, status="serving", current=request, process=process).model_copy(
+        update=changes
+    )
+
+
+async def test_a_deployment_is_shown_as_it_is_now(
+    runs: Runs, memory: Memory, request_of: RunRequest, home: Path
+) -> None:
+    view = await runs.start(request_of)
+    run, folder = view.run_id, Path(view.workspace)
+    stale = {"name": "leavers", "url": "http://127.0.0.1:1", "pid": 1, "example_request": {"x": 1}, "run_id": run}
+    await memory.put(run, "deployment-view", stale, by="test")
+
+    async def shown() -> tuple[str, str | None, int | None]:
+        found = (await runs.get(run)).deployment
+        assert found is not None and found.example_request == {"x": 1}
+        return found.status, found.url, found.pid
+
+    assert await shown() == ("undeployed", None, None)
+    save(home, served(run, folder))
+    assert await shown() == ("serving", "http://127.0.0.1:8123", os.getpid())
+    save(home, served("r-20260101-000000-aaaa", folder))
+    assert await shown() == ("replaced", None, None)
+    save(home, served(run, folder, status="stopped"))
+    assert await shown() == ("stopped", None, None)
+    save(home, served(run, folder, process=None))
+    assert await shown() == ("down", None, None)
 
 
 def door(memory: Memory, request: RunRequest, **terms: Any) -> Runs:
