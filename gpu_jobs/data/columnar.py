@@ -23,11 +23,11 @@ def read_columnar(content: bytes, name: str) -> tuple[pl.DataFrame, dict[str, An
         raise DataError(
             f"{name!r} is a damaged Parquet file: {error}", "input.unreadable", fix="write it again"
         ) from None
-    if frame.width >= MOST_COLUMNS:
-        raise too_many_columns(name, frame.width)
     if frame.is_empty():
         raise header_only(name)
     frame, names, lost = _flat(frame)
+    if frame.width >= MOST_COLUMNS:
+        raise too_many_columns(name, frame.width)
     if lost and not frame.width:
         raise DataError(
             f"{name!r} has only columns that hold lists or bytes: {', '.join(map(repr, lost[:5]))}",

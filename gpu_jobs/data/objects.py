@@ -24,17 +24,19 @@ def read_objects(raw: bytes, name: str) -> tuple[pl.DataFrame, dict[str, Any]]:
     if not rows:
         raise header_only(name)
     columns: dict[str, None] = {}
-    nested: dict[str, None] = {}
+    nested: dict[str, int] = {}
     flat = []
     for line, row in rows:
         if not isinstance(row, dict):
             raise _unreadable(name, line, f"holds {type(row).__name__}, not an object with fields")
         flat.append((line, _flat(row, name, line)))
         columns.update(dict.fromkeys(flat[-1][1]))
-        nested.update(dict.fromkeys(key for key, value in flat[-1][1].items() if isinstance(value, list)))
+        lists = (key for key, value in flat[-1][1].items() if isinstance(value, list))
+        nested = {**dict.fromkeys(lists, line), **nested}
     columns = {column: None for column in columns if column not in nested}
-    if not columns:
-        raise _unreadable(name, rows[0][0], "holds lists only; one value per field is needed", next(iter(nested), None))
+    if nested and not columns:
+        column, line = min(nested.items(), key=lambda entry: entry[1])
+        raise _unreadable(name, line, f"has a list in {column!r}, and no column without lists is left", column)
     if len(columns) >= MOST_COLUMNS:
         raise too_many_columns(name, len(columns))
     series = [pl.Series(column, [_text(row.get(column)) for _, row in flat], dtype=pl.String) for column in columns]

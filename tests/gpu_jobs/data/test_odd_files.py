@@ -116,6 +116,14 @@ def test_json_with_two_values_for_one_column_or_lists_only_is_refused(ingest: In
         assert error.value.code == "input.unreadable" and "line 1" in error.value.message
 
 
+def test_ten_thousand_fields_of_json_are_refused_also_when_nested(ingest: Ingest) -> None:
+    wide = {f"c{i}": i for i in range(10_000)}
+    for row in (wide, {"all": wide}):
+        with pytest.raises(DataError) as error:
+            ingest("\n".join([json.dumps(row)] * 3), "t.jsonl")
+        assert error.value.code == "input.too_many_columns"
+
+
 def test_parquet_types_are_read_as_what_they_say(ingest: Ingest, root: Path, write: object) -> None:
     frame = pl.DataFrame(
         {
