@@ -102,6 +102,8 @@ async def test_on_a_full_disk_the_job_fails_and_its_end_is_still_written(place: 
         outcome = await Jobs(sandbox, place.host).run(place.spec("greedy", what="file"))
         assert (outcome.state, (outcome.error or {})["code"]) == ("failed", "job.disk_full")
         assert os.statvfs(small).f_bavail == 0
+        with pytest.raises(OSError, match="No space left"):  # at once, not a job whose end nobody could write
+            await asyncio.wait_for(Jobs(sandbox, place.host).run(place.spec("noop")), 20)
         (small / "big").unlink()
         again = await Jobs(sandbox, place.host).run(place.spec("noop"))
         assert again.state == "done"
