@@ -29,7 +29,7 @@ def write(root: Path, home: Path, plan: DeploymentPlan) -> None:
     stored = read_json(root / "tests" / "validation_rows.json")
     guide = DeploymentMdContext(
         name=plan.name, version=plan.version, run=root.name, url=url, previous=previous,
-        example=stored["rows"][0], answer=stored["predictions"][0],
+        example=stored["rows"][0], answer={"predictions": stored["predictions"][:1]},
         files=tuple((f"models/{name}", sha256(root / "models" / name)) for name in MODEL_FILES),
     )  # fmt: skip
     watch = MonitoringContext(name=plan.name, run=root.name, url=url)

@@ -287,6 +287,15 @@ class ReportContext(Frozen):
             by_phase.setdefault(check.phase, []).append(check)
         return list(by_phase.items())
 
+    def folded(self, checks: list[Check]) -> bool:
+        """Whether a phase's checks are folded away: nothing of them is news, and they are not about the model."""
+        return all(check.passed and check.phase in ("setup", "configure", "train") for check in checks)
+
+    def counted(self, checks: list[Check]) -> str:
+        """How a phase's checks came out: `6 of 7 checks passed`."""
+        passed = sum(check.passed for check in checks)
+        return f"{passed} of {len(checks)} checks passed" if passed < len(checks) else f"{passed} checks, all passed"
+
     @property
     def failed(self) -> list[Check]:
         """Blocking checks that did not pass."""

@@ -140,3 +140,21 @@ def test_ids_of_two_svgs_on_a_page_differ_and_their_references_follow() -> None:
 def test_what_is_not_an_svg_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match=r"SVG|svg"):
         Plot(file="a.svg", title="a", alt="a", svg=text)
+
+
+def _gates(page: str) -> dict[str, bool]:
+    """Whether each phase's checks are shown without a click."""
+    found = re.findall(r'<details class="gate"( open)?><summary><b>([a-z]+)</b>', page)
+    return {phase: opened != "" for opened, phase in found}
+
+
+def test_checks_of_the_early_phases_are_folded_away_only_when_all_of_them_passed() -> None:
+    early = [PASSED.checks[0].model_copy(update={"phase": phase, "passed": True}) for phase in ("setup", "train")]
+    late = [check for check in PASSED.checks if check.phase in ("validate", "deploy")]
+    assert _gates(render("report.html", PASSED.model_copy(update={"checks": (*early, *late)}))) == {
+        "setup": False, "train": False, **{check.phase: True for check in late},
+    }  # fmt: skip
+    missed = early[1].model_copy(update={"passed": False, "blocking": False})
+    page = render("report.html", PASSED.model_copy(update={"checks": (early[0], missed, *late)}))
+    assert _gates(page)["train"] and not _gates(page)["setup"]
+    assert "details::details-content { content-visibility: visible" in page.split("@media print")[1]
