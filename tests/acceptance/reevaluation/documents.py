@@ -137,7 +137,7 @@ def check_answer(run: Run, answer: Document, memory: Document, check: Check) -> 
         "run_id": run.folder.name,
         "status": "deployed",
         "phases": phases,
-        "metrics": test["metrics"] | {"gap": test["gap"]} | speeds,
+        "metrics": test["metrics"] | {"gap": evaluate["gap"]} | speeds,
         "baselines": test["baselines"],
         "importance": evaluate["importance"],
         "model": memory["model-view"],

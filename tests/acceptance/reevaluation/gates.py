@@ -52,7 +52,7 @@ def check_gates(run: Run, memory: Document, results: Document, check: Check) -> 
     check_rows("gate deploy", gates[5], _deploy(run, memory), check)
     check.same("gate-validate", memory["gate-validate"], gates[4])
     for key in [key for key in memory if key.startswith("rollout-checks")]:
-        check.same(key, memory[key], gates[5][4:])
+        check.same(key, memory[key], gates[5][5:])
     for one in memory["attempts"]:
         attempt = {"evaluate": read(run.folder / "jobs" / f"evaluate-{one['attempt']}" / "result.json")}
         expected = _judged(memory, attempt | {"train": results["train"]}, "candidate")
@@ -115,10 +115,12 @@ def _judged(memory: Document, results: Document, stage: str) -> dict[str, tuple[
     """The recorded plan's checks that apply at this stage, each read again at its path in the results."""
     plan = next(record for record in memory["decisions"] if record["type"] == "ValidationPlan")
     scores = results["test"] if stage == "final" else results["evaluate"]
-    known = {**results, "scores": scores, "cluster": {"nodes": len(memory["nodes-deployed"])}}
+    known = {**results, "scores": scores, "validation": results["evaluate"]}
     found = {}
     for one in plan["value"]["checks"]:
         measured = at(known, one["path"])
+        if one["counted"] and stage == "final":
+            measured = Figure(measured, one["name"])
         limit = one["threshold"]
         if one["threshold_path"] is not None:
             read_at = at(known, one["threshold_path"])
@@ -150,12 +152,14 @@ def _deploy(run: Run, memory: Document) -> dict[str, tuple[Any, Any]]:
     published = all(sha256(run.folder / "models" / n) == sha256(run.attempt / "models" / n) for n in names)
     holding = all(path.exists() for path in run.folder.rglob("*") if path.is_symlink())
     return {
+        "plan_reviewed": (True, True),
         "attempt_unchanged": (unchanged, True),
         "published_is_attempt": (published, True),
         "generated_files_parse": (True, True),
         "links_hold": (holding, True),
+        "free_memory": (Figure(None, "MB"), 256.0),
         "answers_differing": (Figure(0, "rows"), 0.0),
+        "minimal_load": (Figure(4 * 5, "requests"), 1.0),
         "health_answers": (True, True),
         "metrics_answer": (True, True),
-        "free_memory": (Figure(None, "MB"), 256.0),
     }

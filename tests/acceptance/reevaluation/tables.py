@@ -55,10 +55,11 @@ def _facts(run: Run, column: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_target(run: Run, check: Check) -> None:
-    """Class balance and missing values of the target, over all rows."""
+    """Class balance and missing values of the target, over the rows that are not tested on."""
     name = run.dataset["target"]
     reports = [read(path)["target"] for path in sorted(run.folder.glob("jobs/profile-*/result.json"))]
-    values = run.column(name, range(run.frame.height))
+    tested = set(run.splits["test"])
+    values = run.column(name, [row for row in range(run.frame.height) if row not in tested])
     known = Counter(text(value) for value in values if value is not None)
     for found in [one for one in reports if one is not None and one["name"] == name]:
         check.same("target distinct", found["distinct"], len(known))
