@@ -1,4 +1,4 @@
-"""The gate of deploy on published files: YAML, Dockerfile and the links of documents count, each named when it fails."""
+"""The gate of deploy on published files: YAML, Dockerfile and links of documents count, each named when it fails."""
 
 from __future__ import annotations
 
