@@ -60,6 +60,22 @@ def test_the_endpoint_answers_the_example_row(document: dict[str, Any]) -> None:
     assert abs(sum(found["predictions"][0]["probabilities"].values()) - 1) < 1e-5
 
 
+def test_the_guide_and_the_scrape_target_name_the_served_address_and_the_request_works_when_pasted(
+    document: dict[str, Any],
+) -> None:
+    root, url = Path(document["workspace"]), document["deployment"]["url"]
+    guide = (root / "docs" / "DEPLOYMENT.md").read_text()
+    command = re.findall(r"```sh\n(curl .*?)\n```", guide, re.DOTALL)[0]
+    asked = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    shown = json.loads(re.findall(r"```json\n(.*?)\n```", guide, re.DOTALL)[0])
+    found = json.loads(asked.stdout)["predictions"][0]
+    assert found["label"] == shown["predictions"][0]["label"]
+    assert found["probabilities"] == pytest.approx(shown["predictions"][0]["probabilities"], abs=1e-5)
+    assert f"served it at `{url}`" in guide and "no version before" in guide.lower()
+    scrape = (root / "monitoring" / "prometheus.yml").read_text()
+    assert f'"{url.removeprefix("http://")}"' in scrape and 'job_name: "penguins"' in scrape
+
+
 def test_memory_holds_every_key_of_the_process(house: House, document: dict[str, Any]) -> None:
     names = set(json.loads(house.say("memory", "list", "--json").stdout)["keys"])
     absent = {name for name in CATALOGUE if name not in names}

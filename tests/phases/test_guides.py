@@ -65,13 +65,11 @@ def test_without_a_version_before_there_is_none_to_return_to(root: Path, tmp_pat
 
 @pytest.mark.parametrize("case", ["nothing", "another version", "stopped"])
 def test_a_version_that_is_not_served_is_not_said_to_be(root: Path, tmp_path: Path, case: str) -> None:
-    if case != "nothing":
-        _served(
-            tmp_path,
-            "1.0.0" if case == "another version" else "1.1.0",
-            status="stopped" if case == "stopped" else "serving",
-        )
+    if case == "another version":
+        _served(tmp_path, "1.0.0", "0.9.0")
+    if case == "stopped":
+        _served(tmp_path, "1.1.0", "1.0.0", status="stopped")
     guide, scrape, target = _written(root, tmp_path)
     assert "Neuroloom did not serve it" in guide and "8123" not in guide
-    assert "first version" not in guide and "none to return to" not in guide
+    assert "which is kept" not in guide and "none to return to" not in guide
     assert target == "127.0.0.1:8000" and "# Neuroloom did not serve it" in scrape

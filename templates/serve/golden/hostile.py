@@ -618,14 +618,15 @@ def operation_html(method: str, path: str, operation: dict[str, Any], base: str)
     parts = [f"<h2><code>{method.upper()} {escape(path)}</code></h2>", f"<p>{escape(operation.get('summary', ''))}</p>"]
     if content:
         row = content["schema"]["anyOf"][0]["properties"]
-        lines = [
-            [name, " or ".join(known["type"]), json.dumps(known.get("examples", [None])[0]), known.get("description", "")]
-            for name, known in row.items()
-        ]
+        lines = []
+        for name, known in row.items():
+            takes = [" or ".join(known["type"]), *([known["description"]] if "description" in known else [])]
+            shown_example = json.dumps(known.get("examples", [None])[0], ensure_ascii=False)
+            lines.append([name, ". ".join(takes), shown_example])
         example = json.dumps(content["example"])
         command += f" \\\n  -H 'content-type: application/json' \\\n  -d {shlex.quote(example)}"
         shapes = 'Takes one row, a list of rows, {"rows": [...]} or {"features": [values in the order below]}.'
-        parts += [f"<p>{escape(shapes)}</p>", _table(("Field", "Type", "Example", ""), lines)]
+        parts += [f"<p>{escape(shapes)}</p>", _table(("Field", "Takes", "Example"), lines)]
     parts.append(f'<pre tabindex="0">{escape(command)}</pre>')
     answers = [[code, known["description"]] for code, known in operation["responses"].items()]
     parts.append(_table(("Status", "Answer"), answers))
@@ -656,7 +657,6 @@ class Connection(HttpToolsProtocol):
     def __init__(self, header_seconds: float, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.header_seconds = header_seconds
-        self.complete = False  # whether the headers of the request in hand are here
         self.late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -667,29 +667,18 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Some bytes came: was it the rest of a request's headers, or is some still to come?"""
         super().data_received(data)
-        if self.complete == (self.late is None):
-            return
-        if self.late is not None:
+        if self.scope is None or "method" not in self.scope:  # uvicorn notes it when the headers are complete
+            if self.late is None:
+                self.late = self.loop.call_later(self.header_seconds, self.transport.close)
+        elif self.late is not None:
             self.late.cancel()
             self.late = None
-        else:
-            self.late = self.loop.call_later(self.header_seconds, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Closed: nothing is waited for."""
         super().connection_lost(exc)
         if self.late is not None:
             self.late.cancel()
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self.complete = False
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """Its headers are here."""
-        self.complete = True
-        super().on_headers_complete()
 
 
 class Server(uvicorn.Server):
@@ -823,8 +812,8 @@ a { color: var(--accent); }
 @media (prefers-reduced-motion: reduce) { .track i { transition: none; } }
 .scroll { overflow-x: auto; margin: .9rem 0 0; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); min-width: 7rem; overflow-wrap: break-word; }
-th:first-child { width: 12rem; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); overflow-wrap: break-word; }
+th:first-child { width: 30%; }
 thead th { border-top: 0; color: var(--soft); font-weight: 500; }
 .list { grid-template-columns: minmax(0, 1fr); }
 .list p { margin: 0 0 .9rem; }
