@@ -10,6 +10,7 @@ from typing import Any, Final
 from agents.decisions import ClusterPlan
 from phases import PHASES
 from phases.active_run import ActiveRun
+from phases.champion import schema_checks
 from phases.gates import Check, fact, number
 from phases.machine import facts
 from phases.measure import measurement
@@ -36,7 +37,8 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     await active.in_thread(write_json, active.root / "configs" / "training.json", config)
     await active.put("config", config, by=ROLE)
     await active.put("environment", machine, by=ROLE)
-    await leave(active, ROW, attempt, _gate(active, answered, snapshot), source=snapshot["source"])
+    checks = _gate(active, answered, snapshot) + await schema_checks(active)
+    await leave(active, ROW, attempt, checks, source=snapshot["source"])
     return attempt, verdict
 
 

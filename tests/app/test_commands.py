@@ -177,6 +177,13 @@ def test_predict_writes_a_file_through_the_service(call: Call, runs: FakeRuns, t
     assert ("predict_file", (RUN, tmp_path / "penguins.csv", tmp_path / "out.csv")) in runs.calls
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_predicted(call: Call, runs: FakeRuns) -> None:
+    told = call("predict", RUN, "penguins.csv", "--out", "nowhere/o.csv", "--json")
+    error = told.document()["error"]
+    assert told.code == 4 and (error["code"], error["field"]) == ("input.out", "out")
+    assert "nowhere" in error["message"] and not runs.calls
+
+
 def test_deploying_a_rejected_run_needs_an_override_with_a_reason(call: Call, runs: FakeRuns) -> None:
     assert call("deploy", "latest", scenario="rejected").code == 2
     told = call("deploy", "latest", "--override", "--why", "a demo", scenario="rejected")

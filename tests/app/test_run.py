@@ -88,7 +88,7 @@ def test_detach_queues_and_returns_at_once(call: Call) -> None:
 def test_in_a_pipe_a_missing_target_cancels_and_names_the_proposal(call: Call, runs: FakeRuns) -> None:
     told = call("run", "penguins.csv", scenario="target")
     assert told.code == 4
-    assert "proposed: 'species', because it is the last column" in told.err
+    assert "proposed: 'species' (it is the last column" in told.err
     assert ("cancel", (RUN, False)) in runs.calls
 
 

@@ -293,7 +293,7 @@ async def test_a_deployment_that_fails_leaves_the_run_as_it_had_ended(
     home: Path, supervisor: SupervisorClient, memory: Memory, ended: Made, service_of: Deployments,
     state: str, fault: dict[str, Any], kind: type[Exception], told: str,
 ) -> None:  # fmt: skip
-    rejected = {"code": "gate.rejected", "message": "worse than guessing", "field": "gap", "fix": None}
+    rejected = {"code": "gate.rejected", "message": "worse than guessing", "field": "gap", "fix": "see why"}
     run = await ended(state, rejected if state == "rejected" else None, **fault)
     await memory.put(run, "phase5-complete", {"status": "complete", "gate": []}, by="test")
     await memory.put(run, "deployment-view", {"name": "earlier", "url": "http://127.0.0.1:1", "run_id": run}, by="test")
