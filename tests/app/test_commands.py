@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from app import wiring
 from app.cli.root import COMMANDS, cli
@@ -231,3 +232,13 @@ def test_a_shell_completes_commands_and_options() -> None:
     environment = {"_NEUROLOOM_COMPLETE": "bash_complete", "COMP_WORDS": "neuroloom dep", "COMP_CWORD": "1"}
     done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert done.stdout.split() == ["plain,deploy", "plain,deployments"]
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "offered"),
+    [(["run", "penguins.csv", "--from"], "la", "latest"), (["memory", "get"], "arch", "architecture")],
+)
+def test_a_shell_completes_what_is_in_memory(runs: FakeRuns, words: list[str], begun: str, offered: str) -> None:
+    assert runs.scenario == "deployed"
+    found = ShellComplete(cli, {}, "neuroloom", "_NEUROLOOM_COMPLETE").get_completions(words, begun)
+    assert [one.value for one in found] == [offered]
