@@ -14,6 +14,7 @@ from agents.decisions import DeploymentPlan, DeploymentReview, RolloutVerdict
 from memory.errors import DeployError, GateRejected, MemoryConflict, NeuroloomError
 from phases import PHASES
 from phases.active_run import ActiveRun
+from phases.champion import schema_words
 from phases.clock import now
 from phases.endpoint import answers
 from phases.gates import Check, fact, number, passed
@@ -229,7 +230,7 @@ def _refusal(active: ActiveRun, plan: DeploymentPlan) -> str | None:
     answer = active.ask(
         {
             "kind": "deploy",
-            "text": f"Deploy {plan.name!r} version {plan.version} on this machine?",
+            "text": f"Deploy {plan.name!r} version {plan.version} on this machine?{schema_words(active)}",
             "proposal": "yes",
             "reason": plan.reason,
         }

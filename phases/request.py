@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ Task = Literal["binary", "multiclass", "regression"]
 Gates = Literal["default", "reference"]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 SOURCE_PARTS = ("agents", "app", "gpu_jobs", "memory", "phases", "templates")
 
 
@@ -88,7 +90,7 @@ class RunRequest(BaseModel):
     data: str
     target: str | None = None
     goal: str | None = None
-    name: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    name: str | None = Field(default=None, pattern=NAME)
     task: Task | None = None
     metric: str | None = None
     positive: str | None = None
@@ -125,6 +127,7 @@ class RunRequest(BaseModel):
             InputError: a file that is not there or is a folder, a workspace that cannot be written.
         """
         _check_columns(self)
+        check_deployment_name(self.name)
         if self.metric is not None:
             metrics.named(self.metric, task=self.task)
         for stated in self.requirements:
@@ -136,7 +139,27 @@ class RunRequest(BaseModel):
         _check_workspace(Path(self.workspace))
 
 
+def check_deployment_name(name: str | None) -> None:
+    """Refuse what cannot be told apart from a run, or cannot be a name at all.
+
+    Raises:
+        InputError: it cannot be the name of a deployment.
+    """
+    if name is not None and (name == "latest" or not re.fullmatch(NAME, name)):
+        raise InputError(
+            f"{name!r} cannot be the name of a deployment" + (": it means the newest run" if name == "latest" else ""),
+            code="input.name",
+            field="name",
+            fix="use at most 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
+        )
+
+
 def _check_columns(request: RunRequest) -> None:
+    for flag in ("target", "group", "time"):
+        if (named := getattr(request, flag)) is not None and not named.strip():
+            raise UsageError(
+                f"--{flag} names nothing", code="usage.value", field=flag, fix=f"name a column, or leave --{flag} out"
+            )
     both = sorted(set(request.drop) & set(request.features))
     if both:
         raise UsageError(

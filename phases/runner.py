@@ -235,7 +235,7 @@ async def _end(active: ActiveRun, verdict: str, error: NeuroloomError | None) ->
     artifacts, active.verdict = await active.get("artifacts"), verdict
     told = error.as_dict() if error is not None else None
     if told and verdict == "rejected" and artifacts is not None:
-        told["fix"] = told["fix"] or f'neuroloom deploy {active.id} --override --why "…" (recorded)'
+        told["fix"] = told["fix"] or f'neuroloom deploy {active.id} --override --why "…"'
     reason = (await active.get("workflow-complete") or {}).get("reason") if verdict == "finished" else None
     await active.put("error", told, by="runner")
     if artifacts is not None:

@@ -12,6 +12,7 @@ from agents.decisions import ClusterPlan
 from memory.errors import InputError
 from phases import PHASES
 from phases.active_run import ActiveRun
+from phases.champion import schema_checks
 from phases.gates import Check, fact, number
 from phases.machine import facts
 from phases.measure import measurement
@@ -42,7 +43,8 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     await active.put("config", config, by=ROLE)
     await active.put("environment", machine, by=ROLE)
     refuse_tiny(snapshot)
-    await leave(active, ROW, attempt, [*_gate(active, answered, snapshot), valid], source=snapshot["source"])
+    checks = [*_gate(active, answered, snapshot), valid, *await schema_checks(active)]
+    await leave(active, ROW, attempt, checks, source=snapshot["source"])
     return attempt, verdict
 
 

@@ -5,6 +5,7 @@ A middleman in a new session starts the runner and exits at once: no parent link
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def start_detached(argv: list[str], log: Path, cwd: Path | None = None) -> None:
         OSError: the log cannot be written or the program cannot be started.
     """
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with log.open("ab") as out:
+    with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
         subprocess.run(
             [sys.executable, "-I", "-S", "-W", "ignore", "-c", MIDDLEMAN, *argv],
             check=True,

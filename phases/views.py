@@ -189,12 +189,16 @@ class RunView(_View):
             return None
         proposal = f" Proposed: {asked.proposal!r}" if asked.proposal else ""
         why = f" ({asked.reason})" if asked.proposal and asked.reason else ""
-        field, answer = ("target", " --target COLUMN") if asked.kind == "target" else (None, "")
+        answer = f"neuroloom approve {self.run_id}"
+        if asked.kind != "target":
+            fix = f'{answer}, or {answer} --reject --why "…"'
+        else:
+            fix = answer if asked.proposal else f"{answer} --target COLUMN"
         return ErrorView(
             code=f"run.waiting_{asked.kind}",
             message=f"{asked.text}{proposal}{why}",
-            field=field,
-            fix=f"neuroloom approve {self.run_id}{'' if asked.proposal else answer}",
+            field="target" if asked.kind == "target" else None,
+            fix=fix,
         )
 
     def _unserved(self) -> ErrorView | None:

@@ -108,10 +108,16 @@ def _usage(error: click.ClickException) -> dict[str, Any]:
     code = next((word for kind, word in kinds.items() if type(error) is kind), "usage.invalid")
     param = getattr(error, "param", None)
     context = getattr(error, "ctx", None)
-    field = getattr(error, "option_name", None) or (param.name if param is not None else None)
+    field = getattr(error, "option_name", None) or (_as_typed(param) if param is not None else None)
     fix = f"{context.command_path} --help" if context is not None else "neuroloom --help"
     message = error.format_message().rstrip(".")
     return _error(code, message[:1].lower() + message[1:], field=field, fix=fix)
+
+
+def _as_typed(param: click.Parameter) -> str | None:
+    """The name that the person knows: the flag's, not the one it has inside."""
+    flags = [flag for flag in param.opts if flag.startswith("--")]
+    return flags[0].lstrip("-").replace("-", "_") if flags else param.name
 
 
 def _error(code: str, message: str, *, field: str | None = None, fix: str | None = None) -> dict[str, Any]:

@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from memory.measurement import Measurement
     from phases.views import CheckView
 
+DUST = 1e-12
 BARS = "▁▂▃▄▅▆▇█"
 PLAIN_UNITS = frozenset({"fraction", "target", "ratio", "", "nats"})
 
 
 def number(value: float) -> str:
-    """Four significant digits, thousands apart, no exponent where people do not expect one."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value + 0.0:g}"  # not "-0"
+    """Four significant digits, thousands apart, no exponent where people do not expect one; rounding dust is zero."""
+    if abs(value) < DUST:
+        return "0"
+    if not math.isfinite(value):
+        return f"{value:g}"
     if abs(value) >= 10_000:
         return f"{value:,.0f}"
     return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"

@@ -100,6 +100,8 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 NAMES = {"--from": "from_run", "--budget": "budget_seconds"}
 
+FLAGS = {inside: flag.lstrip("-") for flag, inside in NAMES.items()}
+
 
 def _name(flag: str) -> str:
     return NAMES.get(flag, flag.lstrip("-").replace("-", "_"))
@@ -171,7 +173,7 @@ def request(data: Path, options: dict[str, Any], settings: Settings, *, waits: b
         )
     except ValidationError as error:
         first = error.errors()[0]
-        field = str(first["loc"][0]) if first["loc"] else "request"
+        field = FLAGS.get(str(first["loc"][0]), str(first["loc"][0])) if first["loc"] else "request"
         fix = "use lower-case letters, digits and dashes, as in churn-model" if field == "name" else "see --help"
         message = f"--{field.replace('_', '-')} {first['input']!r}: {first['msg'].lower()}"
         raise UsageError(message, code="usage.value", field=field, fix=fix) from error

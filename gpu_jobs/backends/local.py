@@ -157,7 +157,7 @@ class LocalBackend:
         )
         try:
             Path(root).mkdir(parents=True, exist_ok=True)
-            self._registry.mkdir(parents=True, exist_ok=True)
+            self._registry.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_json(self._file(sandbox_id), info.model_dump())
         except OSError as problem:
             message = f"cannot open a sandbox in {root!r}: {problem.strerror}"

@@ -30,12 +30,12 @@ class DataError(Exception):
         self.fix = fix
 
 
-def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
+def nearest(name: str, choices: Iterable[str], count: int = 3, cutoff: float = 0.4) -> list[str]:
     """The choices most like `name`, best first, ignoring case and what follows the first 80 characters."""
     by_lower: dict[str, str] = {}
     for choice in choices:
         by_lower.setdefault(choice[:LONGEST_NAME].lower(), choice)
-    found = get_close_matches(name[:LONGEST_NAME].lower(), list(by_lower), n=count, cutoff=0.4)
+    found = get_close_matches(name[:LONGEST_NAME].lower(), list(by_lower), n=count, cutoff=cutoff)
     return [by_lower[lower] for lower in found]
 
 

@@ -26,6 +26,7 @@ from .splits import split
 from .target import refuse_range
 
 TASKS = ("binary", "multiclass", "regression")
+REALLY_NEAR = 0.75  # likeness from which a wrong name is taken for a slip of another
 _HIGH_CARDINALITY = 50
 _MOST_CLASSES = 1000
 
@@ -113,7 +114,7 @@ def _check_names(columns: dict[str, Any], args: dict[str, Any]) -> None:
     asked += [(key, name) for key in ("drop", "features") for name in args.get(key) or ()]
     for key, name in asked:
         if name and name not in columns:
-            near = nearest(name, columns)
+            near = nearest(name, columns, cutoff=REALLY_NEAR)
             shown = named(near or list(columns)[:8])
             raise DataError(
                 f"there is no column {named([name])} for {key!r}; {'nearest names' if near else 'columns'}: {shown}",

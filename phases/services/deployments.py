@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from agents.metrics import nearest
 from memory.errors import DeployError, GateRejected, InputError, MemoryConflict, NeuroloomError, RunError
 from memory.store import Memory
 from phases.clock import now
+from phases.request import check_deployment_name
 from phases.services.runs import Runs
 from phases.supervisor.client import SupervisorClient, ensure
 from phases.views import DeploymentView, RunView
@@ -24,7 +24,6 @@ WISH = "deploy-request"
 DEPLOYABLE = frozenset({"rejected", "finished", "deployed"})
 FILES = ("scripts/serve.py", "models/model.onnx", "models/preprocessing.json")
 EARLIER = ("state", "error", "reason", "phase", "attempt", "phases")  # of the run's state, put back when a wish fails
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class Deployments:
@@ -70,7 +69,7 @@ class Deployments:
             DeployError: it was not deployed; what served before still does.
         """
         view = await self.runs.get(run)
-        _check_name(name)
+        check_deployment_name(name)
         await self._check_model(view)
         if view.status == "rejected" and not (override and why):
             raise GateRejected(
@@ -212,16 +211,6 @@ class Deployments:
 def _view(found: Any) -> DeploymentView:
     known = {key: value for key, value in dict(found).items() if key in DeploymentView.model_fields}
     return DeploymentView.model_validate(json.loads(json.dumps(known)))
-
-
-def _check_name(name: str | None) -> None:
-    if name is not None and not NAME.fullmatch(name):
-        raise InputError(
-            f"{name!r} cannot be the name of a deployment",
-            code="input.name",
-            field="name",
-            fix="use at most 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
-        )
 
 
 def _error(told: dict[str, Any]) -> NeuroloomError:

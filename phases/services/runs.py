@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.metrics import nearest
-from memory.errors import InputError, RunError, UsageError
+from memory.errors import InputError, NeuroloomError, RunError, UsageError
 from memory.store import Envelope, Lease, Memory, new_run_id
 from phases import fresh_phases
 from phases.clock import now
@@ -56,7 +56,7 @@ class Runs:
         """
         request.check()
         if request.from_run is not None:
-            request = request.model_copy(update={"from_run": await self.resolve(request.from_run)})
+            request = request.model_copy(update={"from_run": await self._recipe_run(request.from_run)})
         request = request.model_copy(update={"terms": self.settings.terms()})
         run = new_run_id()
         folder = Path(request.workspace) / "neural" / run
@@ -89,6 +89,13 @@ class Runs:
         await self.memory.enqueue(run, request.model_dump(mode="json"), workspace_id(request.workspace))
         self.ensure()
         return await self.get(run)
+
+    async def _recipe_run(self, run: str) -> str:
+        try:
+            return await self.resolve(run)
+        except NeuroloomError as error:
+            error.field = "from" if error.field == "run" else error.field
+            raise
 
     async def resolve(self, run: str, *, here: bool = False) -> str:
         """The full id of `latest`, an id, or a unique prefix of one.

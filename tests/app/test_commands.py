@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from app import wiring
 from app.cli.root import COMMANDS, cli
@@ -177,6 +178,13 @@ def test_predict_writes_a_file_through_the_service(call: Call, runs: FakeRuns, t
     assert ("predict_file", (RUN, tmp_path / "penguins.csv", tmp_path / "out.csv")) in runs.calls
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_predicted(call: Call, runs: FakeRuns) -> None:
+    told = call("predict", RUN, "penguins.csv", "--out", "nowhere/o.csv", "--json")
+    error = told.document()["error"]
+    assert told.code == 4 and (error["code"], error["field"]) == ("input.out", "out")
+    assert "nowhere" in error["message"] and not runs.calls
+
+
 def test_deploying_a_rejected_run_needs_an_override_with_a_reason(call: Call, runs: FakeRuns) -> None:
     assert call("deploy", "latest", scenario="rejected").code == 2
     told = call("deploy", "latest", "--override", "--why", "a demo", scenario="rejected")
@@ -224,3 +232,13 @@ def test_a_shell_completes_commands_and_options() -> None:
     environment = {"_NEUROLOOM_COMPLETE": "bash_complete", "COMP_WORDS": "neuroloom dep", "COMP_CWORD": "1"}
     done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert done.stdout.split() == ["plain,deploy", "plain,deployments"]
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "offered"),
+    [(["run", "penguins.csv", "--from"], "la", "latest"), (["memory", "get"], "arch", "architecture")],
+)
+def test_a_shell_completes_what_is_in_memory(runs: FakeRuns, words: list[str], begun: str, offered: str) -> None:
+    assert runs.scenario == "deployed"
+    found = ShellComplete(cli, {}, "neuroloom", "_NEUROLOOM_COMPLETE").get_completions(words, begun)
+    assert [one.value for one in found] == [offered]

@@ -224,3 +224,9 @@ def test_a_crash_is_one_message_and_a_traceback_only_on_request(
     monkeypatch.delenv("DEBUG")
     monkeypatch.setenv("NEUROLOOM_LOG_LEVEL", "debug")
     assert "Traceback" in call("run", "penguins.csv").err
+
+
+@pytest.mark.parametrize("flag", ["budget", "epochs", "config"])
+def test_an_error_names_the_flag_as_it_was_typed(call: Call, flag: str) -> None:
+    error = call("run", "penguins.csv", f"--{flag}", "soon", "--json").document()["error"]
+    assert error["field"] == flag and "\\n" not in error["fix"]

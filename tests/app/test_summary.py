@@ -24,7 +24,8 @@ def test_a_baseline_ahead_by_no_more_than_the_noise_is_not_called_better(
 
 
 def test_zero_has_no_sign() -> None:
-    assert number(-0.0) == number(0.0) == "0"
+    assert number(-0.0) == number(0.0) == number(-2.22e-17) == "0"
+    assert number(-2.22e-9) == "-2.22e-09"
 
 
 def test_a_rejected_run_with_a_tested_model_offers_the_override_and_one_without_does_not() -> None:

@@ -55,8 +55,9 @@ async def test_a_missing_file_is_refused_before_anything_is_written(runs: Runs, 
 
 
 async def test_a_recipe_that_does_not_exist_is_refused(runs: Runs, request_of: RunRequest) -> None:
-    with pytest.raises(InputError, match="r-nothing"):
+    with pytest.raises(InputError, match="r-nothing") as refused:
         await runs.start(request_of.model_copy(update={"from_run": "r-nothing"}))
+    assert refused.value.field == "from"
 
 
 async def test_only_the_question_that_was_asked_can_be_answered(
@@ -267,6 +268,18 @@ async def test_a_deployment_is_shown_as_it_is_now(
     assert await shown() == ("stopped", None, None)
     save(home, served(run, folder, process=None))
     assert await shown() == ("down", None, None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "told"),
+    [({"target": " "}, "target", "names nothing"), ({"name": "latest"}, "name", "means the newest run")],
+)
+async def test_a_name_that_means_nothing_or_something_else_is_refused(
+    runs: Runs, request_of: RunRequest, wrong: dict[str, str], field: str, told: str
+) -> None:
+    with pytest.raises((UsageError, InputError), match=told) as refused:
+        await runs.start(request_of.model_copy(update=wrong))
+    assert refused.value.field == field
 
 
 def door(memory: Memory, request: RunRequest, **terms: Any) -> Runs:

@@ -54,7 +54,7 @@ def decide(context: Mapping[str, Any]) -> ArchitectureDesign:
     size = f"{rows} rows, {inputs['numbers']} numbers and {len(inputs['categories'])} categories"
     shape = f"{architecture['members']} members of {architecture['depth']} x {architecture['width']}"
     regular = f"dropout {architecture['dropout']:g}, decay {training['weight_decay']:g}"
-    plan = f"batch {training['batch']}, up to {training['epochs']} epochs"
+    plan = f"batch {training['batch']}, up to {training['epochs']} {'epoch' if training['epochs'] == 1 else 'epochs'}"
     return ArchitectureDesign(
         reason=one_line([f"{shape} for {size}", f"{source}, {regular}, {plan}", *notes]),
         evidence={"rows": rows, "inputs": inputs, "outputs": architecture["outputs"], "source": source},

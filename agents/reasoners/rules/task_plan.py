@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from agents.reasoners.rules.table import Table
 from agents.reasoners.rules.target import Target, Task
 from agents.reasoners.rules.wording import listed, one_line, quoted
 from memory.errors import UsageError
+
+MOST_LEFT_OUT = 4
 
 
 def decide(context: Mapping[str, Any]) -> TaskPlan:
@@ -95,7 +98,14 @@ def _labels(task: Task, facts: Target, asked: str | None) -> tuple[tuple[str, ..
 
 
 def _left_out(dropped: tuple[Any, ...]) -> str:
-    return f", left out {listed(entry.name for entry in dropped)}" if dropped else ""
+    shown = [f"{quoted(entry.name)} ({_in_short(entry.reason)})" for entry in dropped[:MOST_LEFT_OUT]]
+    more = f" and {len(dropped) - MOST_LEFT_OUT} more" if len(dropped) > MOST_LEFT_OUT else ""
+    return f", left out {', '.join(shown)}{more}" if shown else ""
+
+
+def _in_short(reason: str) -> str:
+    """A reason without what follows its first clause."""
+    return re.split(r"[;,]| \(", reason, maxsplit=1)[0] if not reason.startswith("you asked") else reason
 
 
 def _scarce(task: Task, facts: Target) -> list[str]:

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from gpu_jobs.data.errors import DataError
+from gpu_jobs.evaluation import answers
 from gpu_jobs.evaluation.answers import predict_file
 from gpu_jobs.evaluation.importance import _STUDENT
 from gpu_jobs.tasks import plots, predict
@@ -106,3 +107,17 @@ def test_the_points_of_students_distribution_are_right() -> None:
 
     for freedom, point in _STUDENT.items():
         assert point == pytest.approx(float(t.ppf(0.975, freedom)), abs=5e-5)
+
+
+def test_a_wrong_cell_of_a_file_is_named_by_row_and_column_and_a_single_row_by_its_column(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = finished("regression")
+    models = run.root / "attempts/1/models"
+    monkeypatch.setattr(answers, "CHUNK", 2)
+    (tmp_path / "rows.csv").write_text("strong\n1.5\n2.5\n3.5\nmany\n5.5\n")
+    with pytest.raises(DataError, match=r"row 4: 'strong' is 'many'") as refused:
+        predict_file(models, tmp_path / "rows.csv", tmp_path / "out.csv")
+    assert refused.value.field == "strong" and not (tmp_path / "out.csv").exists()
+    with pytest.raises(DataError, match=r"^'strong' is 'many'"):
+        answers.Served(models).rows([{"strong": "many"}])
