@@ -103,14 +103,10 @@ class ServerProcess:
         if handle is None:
             return None
         try:
-            for link in Path(f"/proc/{self.pid}/fd").iterdir():
-                if not str(link.readlink()).startswith("socket:"):
-                    continue
-                number = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, handle, int(link.name), 0)
+            for held in _sockets(self.pid):
+                number = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, handle, held, 0)
                 if number >= 0 and (found := _if_listening(number, port)):
                     return found
-        except OSError:
-            return None
         finally:
             os.close(handle)
         return None
@@ -121,6 +117,21 @@ def end_strays(home: Path, keep: set[int]) -> list[int]:
     strays = [pid for pid in processes.marked(MARK, str(home)) if pid not in keep]
     processes.kill_all(strays)
     return strays
+
+
+def _sockets(pid: int) -> list[int]:
+    """Descriptors of a process that are sockets now; connections come and go while they are looked at."""
+    found = []
+    folder = Path(f"/proc/{pid}/fd")
+    try:
+        links = list(folder.iterdir())
+    except OSError:
+        return []
+    for link in links:
+        with suppress(OSError):  # closed meanwhile
+            if str(link.readlink()).startswith("socket:"):
+                found.append(int(link.name))
+    return found
 
 
 def _if_listening(number: int, port: int) -> socket.socket | None:
