@@ -38,7 +38,8 @@ async def test_without_torch_the_torch_job_fails_with_the_import_error(
 async def test_a_job_that_needs_nothing_warm_does_not_have_torch_imported(place: Any) -> None:
     assert (await place.run("snapshot")).state == "done"
     host = json.loads((place.root / "jobs/host.json").read_text())["pid"]
-    assert psutil.Process(host).children() == []
+    living = [one for one in psutil.Process(host).children() if one.status() != psutil.STATUS_ZOMBIE]
+    assert living == [], "the job has ended, and nobody imports torch"
 
 
 async def test_a_torch_free_job_is_not_kept_waiting_while_torch_is_imported(place: Any) -> None:
