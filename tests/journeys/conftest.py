@@ -99,7 +99,8 @@ def wait_for(house: House, run: str, statuses: set[str], seconds: float = 120) -
         if found["status"] in statuses:
             return dict(found)
         Event().wait(0.2)
-    raise AssertionError(f"{run} did not become {statuses}: {found['status']}")
+    failed = [check for phase in found["phases"] for check in phase["gate"] if not check["passed"]]
+    raise AssertionError(f"{run} did not become {statuses}: {found['status']}, {found['error']}, {failed}")
 
 
 def of_test(found: dict[str, Any]) -> dict[str, float]:
