@@ -23,7 +23,16 @@ class Started:
     def __init__(self, jobs: Jobs, spec: JobSpec) -> None:
         self.events: list[tuple[int, dict[str, Any]]] = []
         self._seen = asyncio.Condition()
-        self._task = asyncio.create_task(jobs.run(spec, self._on_event))
+        self._over = False
+        self._task = asyncio.create_task(self._follow(jobs, spec))
+
+    async def _follow(self, jobs: Jobs, spec: JobSpec) -> JobOutcome:
+        try:
+            return await jobs.run(spec, self._on_event)
+        finally:
+            self._over = True
+            async with self._seen:
+                self._seen.notify_all()
 
     async def _on_event(self, number: int, event: dict[str, Any]) -> None:
         async with self._seen:
@@ -37,7 +46,8 @@ class Started:
             return [event for _, event in self.events if event["type"] == kind]
 
         async with self._seen, asyncio.timeout(60):
-            await self._seen.wait_for(lambda: len(found()) >= times)
+            await self._seen.wait_for(lambda: len(found()) >= times or self._over)
+        assert len(found()) >= times, f"the job ended without saying {kind!r}: {self._task}"
         return found()[times - 1]
 
     async def outcome(self) -> JobOutcome:

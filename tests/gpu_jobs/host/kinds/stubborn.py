@@ -26,6 +26,7 @@ def grandchild(pids: Path, execute: bool) -> None:
 
 def run(job: Job) -> dict[str, int]:
     if job.args.get("strays"):
+        job.path("pids").touch()
         grandchild(job.path("pids"), execute=True)
         grandchild(job.path("pids"), execute=False)
         while job.path("pids").read_text().count("\n") < 2:
