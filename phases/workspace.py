@@ -86,7 +86,7 @@ def link(root: Path, name: str, target: str) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists() and not place.is_symlink():
         raise FileExistsError(f"{str(place)!r} exists and is not a link of ours")
-    fresh = place.with_name(f".{place.name}.link")
+    fresh = place.with_name(f".{place.name}.{os.getpid()}.link")  # its own: two commands may move `latest` at once
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(os.path.relpath(root / target, place.parent))
     fresh.replace(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import stat
 import subprocess
@@ -64,3 +65,22 @@ def test_the_training_code_runs_without_neuroloom(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "ORT_DISABLE_TELEMETRY": "1"}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert (ran.returncode, ran.stdout.strip()) == (0, "none"), ran.stderr
+
+
+def _points(folder: Path, run: str, times: int) -> None:
+    for _ in range(times):
+        workspace.point_latest(folder, run)
+
+
+def test_commands_that_move_latest_at_the_same_moment_do_not_disturb_each_other(tmp_path: Path) -> None:
+    for run in ("r-1", "r-2", "r-3"):
+        (tmp_path / "neural" / run).mkdir(parents=True)
+    fork = multiprocessing.get_context("fork")
+    doors = [fork.Process(target=_points, args=(tmp_path, run, 300)) for run in ("r-1", "r-2", "r-3")]
+    for door in doors:
+        door.start()
+    for door in doors:
+        door.join()
+    assert [door.exitcode for door in doors] == [0, 0, 0]
+    assert sorted(path.name for path in (tmp_path / "neural").iterdir()) == ["latest", "r-1", "r-2", "r-3"]
+    assert (tmp_path / "neural" / "latest").readlink().name in {"r-1", "r-2", "r-3"}
