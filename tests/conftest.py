@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)  # the heavy ones last, among themselves
     """Deselect tests whose system tool is absent; with REQUIRE=all they stay, and fail in `_needed_tools`."""
     kept = []
     for item in items:

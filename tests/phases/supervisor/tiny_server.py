@@ -55,11 +55,10 @@ class Server:
     async def drained(self, listening: asyncio.Server) -> None:
         self.draining = True
         listening.close()
-        until = asyncio.get_running_loop().time() + 3
-        while True:
-            if not self.connections or asyncio.get_running_loop().time() > until:
-                return
+        until, quiet = asyncio.get_running_loop().time() + 20, 0
+        while quiet < 5 and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(0.01)
+            quiet = 0 if self.connections else quiet + 1  # one that was accepted a moment ago is not counted yet
 
 
 async def main() -> None:
