@@ -43,7 +43,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)  # the heavy ones last, among themselves
     """Deselect tests whose system tool is absent; with REQUIRE=all they stay, and fail in `_needed_tools`."""
     kept = []
     for item in items:
@@ -54,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.stash[NOT_RUN].append(f"{item.nodeid}: needs {', '.join(absent)}")
         else:
             kept.append(item)
-    items[:] = kept
+    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("slow") is not None)  # the heavy ones last
 
 
 @pytest.fixture(autouse=True)
