@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("agents", "app", "gpu_jobs", "memory", "phases", "templates")
+PACKAGES = ("agents", "app", "editors", "gpu_jobs", "mcp_server", "memory", "phases", "templates")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for package in PACKAGES

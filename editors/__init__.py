@@ -1,0 +1,1 @@
+"""The hook door and the sources and installers of editors. It must not import `mcp`."""
