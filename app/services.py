@@ -13,8 +13,8 @@ from phases.views import DeploymentView, RunView
 class RunsService(Protocol):
     """Runs: start, read, steer. `run` is an id, a unique prefix of one, or `latest` (of this workspace)."""
 
-    async def start(self, request: RunRequest) -> RunView:
-        """Check, record and enqueue; answers at once with the queued run."""
+    async def start(self, request: RunRequest, once: str | None = None) -> RunView:
+        """Check, record and enqueue; answers at once with the queued run. The same `once` never starts a second."""
 
     async def get(self, run: str, *, here: bool = False) -> RunView:
         """The run as it is now; InputError `input.no_such_run` or `input.ambiguous_run` when it is not one.
@@ -57,8 +57,9 @@ class DeploymentsService(Protocol):
         """One deployment; InputError `input.no_such_deployment` with the nearest names."""
 
     async def deploy(
-        self, run: str, name: str | None = None, override: bool = False, why: str | None = None
-    ) -> DeploymentView:
+        self, run: str, name: str | None = None, override: bool = False, why: str | None = None, *,
+        door: str = "cli", patience: float = ...,
+    ) -> DeploymentView:  # fmt: skip
         """Publish a run's model; GateRejected when a gate rejected it and no override with a reason is given."""
 
     async def rollback(self, name: str) -> DeploymentView:

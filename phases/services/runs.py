@@ -17,6 +17,7 @@ from memory.store import Envelope, Lease, Memory, new_run_id
 from phases import fresh_phases
 from phases.clock import now
 from phases.request import RunRequest
+from phases.services.once import run_of
 from phases.services.view import build_view
 from phases.settings import RunnerSettings
 from phases.supervisor.records import served_runs
@@ -47,8 +48,12 @@ class Runs:
         self.memory, self.workspace, self.ensure = memory, str(Path(workspace).resolve()), ensure
         self.settings = settings
 
-    async def start(self, request: RunRequest) -> RunView:
+    async def start(self, request: RunRequest, once: str | None = None) -> RunView:
         """Check the request, make the run's folder, write its state and enqueue it; answers at once.
+
+        Args:
+            request: What is asked.
+            once: An id of the caller's; a second call with it gives the run of the first.
 
         Raises:
             InputError: a file that is not there, a workspace that cannot be written, a recipe that does not exist.
@@ -58,10 +63,12 @@ class Runs:
         if request.from_run is not None:
             request = request.model_copy(update={"from_run": await self._recipe_run(request.from_run)})
         request = request.model_copy(update={"terms": self.settings.terms()})
-        run = new_run_id()
+        run = run_of(Path(request.workspace), once) if once else new_run_id()
+        if once and await self.memory.get(run, "request") is not None:
+            return await self.get(run)
         folder = Path(request.workspace) / "neural" / run
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=once is not None)
             point_latest(Path(request.workspace), run)
         except OSError as error:
             with suppress(OSError):

@@ -1,0 +1,63 @@
+"""Tools that show what runs came to: the report with its figures, and runs side by side."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
+from pydantic import Field
+
+from mcp_server import briefs, details, figures
+from mcp_server.replies import reply
+from mcp_server.session import session_of
+from mcp_server.toolset import ToolInfo
+from mcp_server.tools.runs import ALIASES
+from mcp_server.words import Run, Short
+
+Runs = Annotated[list[Run], Field(min_length=2, max_length=10)]
+
+
+async def report_get(
+    ctx: Context[Any, Any],
+    run: Run = "latest",
+    figure: Annotated[Short | None, Field(description="Name of one figure; the answer lists them")] = None,
+) -> CallToolResult:
+    """The report of a run in Markdown with its most telling figure, or one named figure as a picture."""
+    from memory.errors import InputError
+
+    session = session_of(ctx)
+    view = await session.look(run)
+    privacy = await session.privacy(view)
+    names = figures.names(view, privacy)
+    if figure is not None and figure not in names:
+        told = f"run {view.run_id!r} has no figure {figure!r}"
+        raise InputError(told, code="input.no_such_figure", field="figure",
+                         fix=f"one of {', '.join(names)}" if names else "it has none yet")  # fmt: skip
+    services = await session.services()
+    text = await privacy.report(view, services.notes) if figure is None else f"figure {figure} of run {view.run_id}"
+    shown = figure or figures.telling(names)
+    more: list[ContentBlock] = [TextContent(type="text", text="The figure shows: " + shown)] if shown else []
+    if shown is not None:
+        picture = base64.b64encode(figures.png(view, shown)).decode()
+        more.append(ImageContent(type="image", data=picture, mime_type="image/png"))
+    document = briefs.brief(view, privacy.run(view)) | {"figures": names}
+    return reply(document, text, next=briefs.next_step(view), more=[*more, *details.links(view)])
+
+
+async def run_compare(ctx: Context[Any, Any], runs: Runs) -> CallToolResult:
+    """Runs side by side: metrics with intervals, recipe differences, whether the figures are comparable, the best."""
+    session = session_of(ctx)
+    services = await session.services()
+    found = await services.comparison.compare(runs)
+    shown = (await session.privacy()).comparison(found)
+    text = details.lines(shown["runs"]) + f"\ncomparable: {shown['comparable']}\nbest: {shown.get('best')}"
+    return reply(shown, text, next="report_get(run=…) of the best; deployment_change(action='start', run=…) serves it")
+
+
+TOOLS = (
+    ToolInfo(report_get, "Report and figures", {"run": "string", "status": "string", "figures": "array"}, reads=True,
+             aliases={**ALIASES, "plot": "figure", "chart": "figure", "name": "figure"}),
+    ToolInfo(run_compare, "Compare runs", {"runs": "array"}, reads=True, aliases={"run_ids": "runs", "ids": "runs"}),
+)  # fmt: skip
