@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from gpu_jobs.host import processes
 from tests.leftovers import SESSION_MARK, end_all, of_session
 
 REQUIRE_ALL = os.environ.get("REQUIRE") == "all"
@@ -97,7 +98,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("not run: a tool is absent")
         for line in config.stash[NOT_RUN]:
             terminalreporter.write_line(line)
+    if hasattr(config, "workerinput"):
+        return  # its sisters are still at work
     if left := of_session(os.environ[SESSION_MARK]):
-        terminalreporter.section("left behind: these processes outlived their tests")
-        for line in left:
-            terminalreporter.write_line(line)
+        terminalreporter.section("left behind: these processes outlived their tests and were ended now")
+        for pid, line in left.items():
+            terminalreporter.write_line(f"{pid} {line}")
+        processes.kill_all(list(left))

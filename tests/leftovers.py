@@ -43,15 +43,15 @@ def end_all(*folders: Path) -> int:
     return len(hit)
 
 
-def of_session(session: str) -> list[str]:
-    """What still runs of all that a test session has started, one line each: who it is and which test started it."""
-    lines = []
+def of_session(session: str) -> dict[int, str]:
+    """What still runs of all that a test session has started: who it is and which test started it, by pid."""
+    found, others = {}, _others()
     for pid in processes.marked(SESSION_MARK, session):
-        if pid in _others() and processes.start_ticks(pid) is not None:
+        if pid in others:
             command = _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace")[:160].strip()
             test = re.search(rb"\0PYTEST_CURRENT_TEST=([^\0]*)", b"\0" + _read(pid, "environ"))
-            lines.append(f"{pid} {command!r}, started by {test[1].decode() if test else 'no test'}")
-    return lines
+            found[pid] = f"{command!r}, started by {test[1].decode() if test else 'no test'}"
+    return found
 
 
 def _others() -> set[int]:

@@ -44,6 +44,6 @@ def test_a_detached_process_and_its_children_are_ended_by_the_folder_that_they_l
 def test_what_outlives_the_session_is_told_with_the_test_that_started_it(tmp_path: Path) -> None:
     detached(tmp_path, **{SESSION_MARK: "this-one-alone"})
     told = of_session("this-one-alone")
-    assert told and all("test_what_outlives_the_session" in line for line in told)
+    assert told and all("test_what_outlives_the_session" in line for line in told.values())
     end_all(tmp_path)
-    assert of_session("this-one-alone") == []
+    assert of_session("this-one-alone") == {}
