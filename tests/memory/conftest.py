@@ -16,6 +16,7 @@ import pytest
 from memory.embedded import EmbeddedRedis, find_servers
 from memory.records import MemorySettings
 from memory.store import Memory, open_memory
+from tests.leftovers import end_all
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="nl-"))
     yield folder
     EmbeddedRedis(folder).stop()
+    end_all(folder)
     shutil.rmtree(folder)
 
 

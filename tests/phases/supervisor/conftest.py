@@ -23,6 +23,7 @@ from gpu_jobs.host import processes
 from phases.supervisor.client import shut_down
 from phases.supervisor.request import DeployRequest
 from phases.supervisor.server_process import MARK
+from tests.leftovers import end_all
 
 SERVER = Path(__file__).with_name("tiny_server.py")
 ROW = {"age": 41, "city": "Köln"}
@@ -35,7 +36,7 @@ async def home() -> AsyncIterator[Path]:
     await shut_down(folder)
     await eventually(lambda: not supervisors(folder))
     left = servers(folder)
-    processes.kill_all(left)
+    end_all(folder)
     shutil.rmtree(folder)
     assert left == [], "servers outlived their supervisor"
 
