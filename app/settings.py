@@ -16,6 +16,7 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mcp_server.settings import ChatSettings
 from memory.errors import UsageError
 from memory.records import MemorySettings
 from phases.request import RunSettings
@@ -45,6 +46,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "run": RunSettings,
     "runner": RunnerSettings,
     "policy": Policy,
+    "chat": ChatSettings,
 }
 
 
@@ -57,6 +59,7 @@ class Settings(BaseModel):
     memory: MemorySettings
     run: RunSettings
     runner: RunnerSettings
+    chat: ChatSettings
     sources: dict[str, str]
 
     @property
@@ -252,12 +255,11 @@ def _unknown(name: str, known: Iterable[str], where: str) -> UsageError:
 
 
 def _assemble(found: Found) -> Settings:
-    built = {section: _validated(section, found) for section in ("app", "memory", "run", "policy")}
+    built = {section: _validated(section, found) for section in ("app", "memory", "run", "policy", "chat")}
     runner = _validated("runner", found, _from_other_sections(built))
     sources = {name: found.sources.get(name, "default") for name in names()}
-    return Settings.model_validate(
-        {"app": built["app"], "memory": built["memory"], "run": built["run"], "runner": runner, "sources": sources}
-    )
+    parts = {section: built[section] for section in ("app", "memory", "run", "chat")}
+    return Settings.model_validate({**parts, "runner": runner, "sources": sources})
 
 
 def _from_other_sections(built: Mapping[str, BaseModel]) -> dict[str, Any]:
