@@ -20,13 +20,13 @@ from mcp_server.settings import ChatSettings
 from memory.errors import UsageError
 from memory.records import MemorySettings
 from phases.request import RunSettings
-from phases.settings import LogLevel, Policy, RunnerSettings
+from phases.settings import LogLevel, NotifySettings, Policy, RunnerSettings
 
 PREFIX = "NEUROLOOM_"
 ALIASES = {"NEUROLOOM_REDIS_URL": "memory.url", "NEUROLOOM_HOME": "memory.home", "DEBUG": "app.debug"}
 NOT_SETTINGS = frozenset({"NEUROLOOM_CONFIG", "NEUROLOOM_JOB"})
-FROM_OTHER_SECTIONS = frozenset({"home", "memory", "policy", "log_level", "python", "tasks"})
-SECRET_WORDS = ("password", "secret", "token", "key")
+FROM_OTHER_SECTIONS = frozenset({"home", "memory", "policy", "notify", "log_level", "python", "tasks"})
+SECRET_WORDS = ("password", "secret", "token", "key", "webhook")
 NEAR = 0.75
 ON, OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -47,6 +47,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "runner": RunnerSettings,
     "policy": Policy,
     "chat": ChatSettings,
+    "notify": NotifySettings,
 }
 
 
@@ -81,7 +82,7 @@ class Settings(BaseModel):
 
     def _value(self, name: str) -> Any:
         section, key = name.split(".")
-        owner = self.runner.policy if section == "policy" else getattr(self, section)
+        owner = getattr(self.runner if section in {"policy", "notify"} else self, section)
         return getattr(owner, key)
 
 
@@ -255,7 +256,7 @@ def _unknown(name: str, known: Iterable[str], where: str) -> UsageError:
 
 
 def _assemble(found: Found) -> Settings:
-    built = {section: _validated(section, found) for section in ("app", "memory", "run", "policy", "chat")}
+    built = {section: _validated(section, found) for section in SECTIONS if section != "runner"}
     runner = _validated("runner", found, _from_other_sections(built))
     sources = {name: found.sources.get(name, "default") for name in names()}
     parts = {section: built[section] for section in ("app", "memory", "run", "chat")}
@@ -264,7 +265,7 @@ def _assemble(found: Found) -> Settings:
 
 def _from_other_sections(built: Mapping[str, BaseModel]) -> dict[str, Any]:
     """What the runner gets from the other sections."""
-    parts = {"memory": built["memory"], "policy": built["policy"]}
+    parts = {name: built[name] for name in ("memory", "policy", "notify")}
     home, level = built["memory"].model_dump()["home"], built["app"].model_dump()["log_level"]
     return {**parts, "home": home, "log_level": level}
 
@@ -276,7 +277,7 @@ def _validated(section: str, found: Found, nested: Mapping[str, Any] | None = No
         first = error.errors()[0]
         name = f"{section}.{first['loc'][0]}" if first["loc"] else section
         raise UsageError(
-            f"{name} = {first['input']!r} (from {found.sources.get(name, 'default')}): {first['msg']}",
+            f"{name} = {_shown(name, first['input'])!r} (from {found.sources.get(name, 'default')}): {first['msg']}",
             code="usage.setting",
             field=name,
             fix="correct it there; `neuroloom config` lists every setting and where it comes from",

@@ -81,8 +81,10 @@ async def open_services(settings: Settings, note: Callable[[str], None] | None =
         RedisAway: Redis does not answer, within a second.
     """
     from memory.store import open_memory
+    from phases.spool import take
 
     async with open_memory(settings.memory, "door") as memory:
+        await take(settings.home, memory)
         yield OpenServices(settings, memory, note)
 
 

@@ -119,6 +119,11 @@ def workspace_runs(workspace: str) -> str:
     return f"{ROOT}/ws/{check_run(workspace)}/runs"
 
 
+def workspace_taken(workspace: str) -> str:
+    """Physical key of the ids of claims that were taken into a workspace, so that none is taken twice."""
+    return f"{ROOT}/ws/{check_run(workspace)}/taken"
+
+
 def asserted_area(workspace: str, run: str | None) -> str:
     """Prefix under which claims about a run live, or, before the first run, claims in a workspace."""
     return f"{ROOT}/{check_run(run)}/asserted" if run else f"{ROOT}/ws/{check_run(workspace)}/asserted"

@@ -59,6 +59,12 @@ class Taken:
     consumer: str
 
 
+class WriteOnce(TypedDict, total=False):
+    """The name of a write that may be repeated: the same id is the same write."""
+
+    write_id: str | None
+
+
 class WriteOptions(TypedDict, total=False):
     """What a write may carry.
 

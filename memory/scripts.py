@@ -93,9 +93,16 @@ return {'written', done}
 """
 )
 
-# key, index | name, value, by, at, provenance -> version
+# key, index, taken | name, value, by, at, provenance, write id or '' -> version; a write id that was taken changes
+# nothing
 ASSERT = """
-local version = tonumber(redis.call('HGET', KEYS[1], 'version') or 0) + 1
+local version = tonumber(redis.call('HGET', KEYS[1], 'version') or 0)
+if ARGV[6] ~= '' then
+  local place = redis.call('INCR', KEYS[3] .. ':count')
+  if redis.call('ZADD', KEYS[3], 'NX', place, ARGV[6]) == 0 then return version end
+  redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -20001)
+end
+version = version + 1
 redis.call('HSET', KEYS[1], 'version', version, 'by', ARGV[3], 'at', ARGV[4])
 redis.call('HSET', KEYS[1], 'provenance', ARGV[5], 'value', ARGV[2])
 redis.call('SADD', KEYS[2], ARGV[1])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from memory.events import Stream
 from memory.keys import new_run_id
 from memory.leases import Leases
-from memory.records import Envelope, Lease, MemorySettings, Patience, Taken, WriteOptions
+from memory.records import Envelope, Lease, MemorySettings, Patience, Taken, WriteOnce, WriteOptions
 from memory.run_queue import RunQueue
 from memory.schema import check_schema
 from memory.values import Values
@@ -120,12 +120,15 @@ class Memory:
         """Commands to the run's runner after stream id `after`, oldest first."""
         return await self._control.read(run, after, COMMANDS_KEPT, block_ms)
 
-    async def assert_value(self, workspace: str, run: str | None, name: str, value: Any, *, by: str) -> str:
+    async def assert_value(
+        self, workspace: str, run: str | None, name: str, value: Any, *, by: str, **once: Unpack[WriteOnce]
+    ) -> str:
         """Keep what a person or a tool claims, apart from values; returns its physical key.
 
-        Without a run it is kept for the workspace and moves into its next run.
+        Without a run it is kept for the workspace and moves into its next run. With a `write_id` the same write,
+        repeated, changes nothing.
         """
-        return await self._values.claim((workspace, run), name, value, by)
+        return await self._values.claim((workspace, run), name, value, by, once.get("write_id"))
 
     async def asserted(self, workspace: str, run: str | None) -> dict[str, Envelope]:
         """Claims by name, with `provenance.kind` = `asserted`."""

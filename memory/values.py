@@ -106,15 +106,17 @@ class Values:
         """Names of the run's values, sorted; claims are not among them."""
         return sorted(await self._wire.do("SMEMBERS", keys.internal(run, "names")))
 
-    async def claim(self, place: tuple[str, str | None], name: str, value: Any, by: str) -> str:
-        """Keep a claim at (workspace, run or None) and return its physical key."""
+    async def claim(
+        self, place: tuple[str, str | None], name: str, value: Any, by: str, write_id: str | None = None
+    ) -> str:
+        """Keep a claim at (workspace, run or None), once per `write_id`, and return its physical key."""
         at = now()
         key = keys.asserted(*place, name)
         provenance = to_json({"kind": "asserted", "by": by, "at": at}, "who claims it")
         await self._wire.run(
             scripts.ASSERT,
-            [key, keys.asserted_area(*place)],
-            [name, to_json(value, repr(name)), by, at, provenance],
+            [key, keys.asserted_area(*place), keys.workspace_taken(place[0])],
+            [name, to_json(value, repr(name)), by, at, provenance, write_id or ""],
         )
         return key
 

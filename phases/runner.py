@@ -20,10 +20,12 @@ from pydantic import ValidationError
 from agents.reasoners.protocol import Reasoner
 from memory.errors import GateRejected, JobError, NeuroloomError, StaleEpoch
 from memory.store import Lease, Memory, Taken, open_memory
-from phases import deploy, fresh_phases
+from phases import deploy, fresh_phases, spool
 from phases.active_run import ActiveRun, RunCancelled, WaitsForPerson
 from phases.clock import now
 from phases.graph import drive
+from phases.notices import TOLD_KINDS, leave_notice
+from phases.notify import tell
 from phases.recipe import load_recipe
 from phases.report import write_report
 from phases.request import RunRequest
@@ -43,6 +45,7 @@ class Runner:
         self.memory, self.settings, self.reasoner = memory, settings, reasoner
         self.consumer = f"runner-{os.getpid()}-{time.time_ns()}"
         self.tasks: set[asyncio.Task[None]] = set()
+        self.telling: set[asyncio.Task[None]] = set()
         self.stopping = asyncio.Event()
 
     async def serve(self) -> None:
@@ -52,6 +55,7 @@ class Runner:
             if len(self.tasks) >= self.settings.runs_at_once:
                 await asyncio.wait(self.tasks, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 continue
+            await spool.take(self.settings.home, self.memory)
             taken = await self.memory.take(self.consumer, block_ms=200)
             if taken is not None:
                 task = asyncio.create_task(self._one(taken))
@@ -64,6 +68,7 @@ class Runner:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*self.telling, return_exceptions=True)
 
     async def _one(self, taken: Taken) -> None:
         run = taken.lease.run
@@ -71,6 +76,7 @@ class Runner:
         heart = asyncio.create_task(self._keep(taken, main))
         try:
             await main
+            await self._tell(run)
             await self.memory.done(taken)
         except StaleEpoch:
             log.warning("run %s was taken over by another runner", run)
@@ -87,6 +93,17 @@ class Runner:
         finally:
             heart.cancel()
             await asyncio.gather(heart, return_exceptions=True)
+
+    async def _tell(self, run: str) -> None:
+        """The run stands where it is: doors without memory learn of it, and the person by `settings.notify`."""
+        state = await self.memory.get(run, "state")
+        if state is None:
+            return
+        notice = leave_notice(self.settings.home, run, state.value)
+        if notice is not None and notice.kind in TOLD_KINDS and self.settings.notify.channels():
+            task = asyncio.create_task(tell(self.settings.notify, self.memory, notice))
+            self.telling.add(task)
+            task.add_done_callback(self.telling.discard)
 
     async def _keep(self, taken: Taken, main: asyncio.Task[None]) -> None:
         while await self.memory.keep(taken):  # noqa: ASYNC110 - a heartbeat has no event to wait for
@@ -213,6 +230,7 @@ async def _steps(active: ActiveRun) -> str:
     state = await active.get("state") or {}
     if not state.get("phases"):
         await active.state(phases=fresh_phases(), state="running", reason=None)
+    leave_notice(active.settings.home, active.id, {**state, "state": "running", "updated_at": now()})
     await active.emit("state", f"running:{active.lease.epoch}", state="running")
     active.recipe = await load_recipe(active)
     active.dataset_sha256 = str((await active.get("dataset") or {}).get("sha256", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +44,34 @@ class Terms(BaseModel):
     job_hours: float = Field(default=24.0, gt=0, description="deadline of one job in hours")
 
 
+class NotifySettings(BaseModel):
+    """How a person away from the chat hears that a run ended or asks. Addresses and passwords stay in settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    desktop: bool = Field(default=True, description="a desktop notification, where notify-send is installed")
+    webhook: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", repr=False, description="address that takes a Slack-like text"
+    )
+    mail_to: str | None = Field(default=None, pattern=r"^[^@\s,]+@[^@\s,]+$", description="mail address of the person")
+    mail_from: str | None = Field(default=None, pattern=r"^[^@\s,]+@[^@\s,]+$", description="sender; default: mail_to")
+    smtp_host: str = Field(default="localhost", description="mail server")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="port of the mail server")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="encryption of the mail")
+    smtp_user: str | None = Field(default=None, description="login at the mail server")
+    smtp_password: str | None = Field(default=None, repr=False, description="password at the mail server")
+    seconds: float = Field(default=10.0, gt=0, le=60, description="how long one channel may take")
+
+    def channels(self) -> tuple[str, ...]:
+        """Channels that are set up, of `desktop`, `webhook` and `mail`."""
+        found = {
+            "desktop": self.desktop and shutil.which("notify-send") is not None,
+            "webhook": self.webhook is not None,
+            "mail": self.mail_to is not None,
+        }
+        return tuple(name for name, here in found.items() if here)
+
+
 class RunnerSettings(Terms):
     """How a runner works: where its state is, how many runs at once, when it leaves; and the terms of new runs."""
 
@@ -52,6 +81,7 @@ class RunnerSettings(Terms):
         default_factory=_half_the_cores, ge=1, le=64, description="runs one runner drives at a time"
     )
     idle_seconds: float = Field(default=300.0, gt=0, description="a runner without work leaves after this long")
+    notify: NotifySettings = NotifySettings()
     log_level: LogLevel = "warning"
     python: str = sys.executable
     tasks: Path | None = Field(default=None, description="folder with further task kinds, for benchmarks and tests")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
@@ -16,6 +14,9 @@ from memory.errors import InputError, NeuroloomError, RunError, UsageError
 from memory.store import Envelope, Lease, Memory, new_run_id
 from phases import fresh_phases
 from phases.clock import now
+from phases.identity import RUN_ID as RUN_ID
+from phases.identity import workspace_id as workspace_id
+from phases.notices import leave_notice
 from phases.request import RunRequest
 from phases.services.once import run_of
 from phases.services.view import build_view
@@ -25,13 +26,7 @@ from phases.views import RunView
 from phases.workspace import point_latest
 
 Ensure = Callable[[], None]
-RUN_ID = re.compile(r"r-\d{8}-\d{6}-[a-z0-9]{4}")
 MOST_RUNS = 100_000
-
-
-def workspace_id(folder: str | Path) -> str:
-    """Stable id of a workspace: 12 hex digits of the SHA-256 of its real path."""
-    return hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:12]
 
 
 class Runs:
@@ -335,6 +330,7 @@ class Runs:
                 await self.memory.put(run, "state", state, by="door", lease=lease)
                 event = {"type": "state", "at": now(), "state": "cancelled", "error": error}
                 await self.memory.emit(run, event, event_id=f"state:cancelled:{lease.epoch}", lease=lease)
+                leave_notice(self.settings.home, run, state)
         finally:
             await self.memory.release(lease)
 
