@@ -99,7 +99,9 @@ def next_step(view: RunView) -> str:
     if view.status == "finished":
         return f'report_get(run="{run}"); deployment_change(action="start", run="{run}") serves it'
     if view.status == "rejected":
-        return f'report_get(run="{run}") says which check failed; serve it all the same only if the person gives a reason'
+        return (
+            f'report_get(run="{run}") says which check failed; serve it all the same only if the person gives a reason'
+        )
     return f'run_get(run="{run}", detail="events"), then run_resume(run="{run}") or run_start with other data'
 
 

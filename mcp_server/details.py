@@ -91,7 +91,11 @@ async def rows(session: Session, view: RunView, privacy: Privacy, detail: str) -
 def _phase(one: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("name", "comparison", "passed", "blocking")
     checks = [
-        {**{key: check[key] for key in kept}, "measured": plain(check["measured"]), "threshold": plain(check["threshold"])}
+        {
+            **{key: check[key] for key in kept},
+            "measured": plain(check["measured"]),
+            "threshold": plain(check["threshold"]),
+        }
         for check in one["gate"]
     ]
     return {"name": one["name"], "status": one["status"], "seconds": one["seconds"], "checks": checks}

@@ -51,7 +51,9 @@ def told(read: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
             return await read(*args, **named)
         except NeuroloomError as error:
             document = of_error(error)
-            words = f"{document['code']}: {document['message']}" + (f" ({document['next']})" if document["next"] else "")
+            words = f"{document['code']}: {document['message']}" + (
+                f" ({document['next']})" if document["next"] else ""
+            )
             kind = ResourceNotFoundError if error.code.startswith(("input.", "usage.")) else ResourceError
             raise kind(words) from error
 
@@ -164,7 +166,9 @@ def _inside(folder: Path, path: str) -> bytes:
         raise InputError(f"the run has no file {path!r}", code="input.no_such_artifact", field="path")
     size = found.stat().st_size
     if size > MOST_BYTES:
-        raise InputError(f"{path!r} has {size} bytes; up to {MOST_BYTES} are sent", code="input.too_large", field="path")
+        raise InputError(
+            f"{path!r} has {size} bytes; up to {MOST_BYTES} are sent", code="input.too_large", field="path"
+        )
     return found.read_bytes()
 
 

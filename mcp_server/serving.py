@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,8 +17,21 @@ def serve(settings: Settings, *, http: bool, token: bool) -> None:
         settings: All settings.
         http: Listen instead of talking on standard input and output.
         token: Whether callers over HTTP need one.
+
+    Raises:
+        UsageError: the address may not be served so, or is taken.
     """
     from mcp_server.server import build
 
     server, _ = build(settings)
-    server.run("stdio")
+    if not http:
+        server.run("stdio")
+        return
+    from mcp_server.http import serve as listen
+
+    asyncio.run(listen(server, settings.chat, settings.home, _note, token=token))
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

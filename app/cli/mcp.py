@@ -14,7 +14,9 @@ from app.cli.examples import with_example
 @click.command("mcp", short_help="Serve a chat client (stdio, or HTTP on this machine).")
 @click.option("--http", is_flag=True, help="Listen on this machine instead of talking on standard input.")
 @click.option("--host", default=None, help="Address to listen on (127.0.0.1).")
-@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port to listen on (8765); 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=None, help="Port to listen on (8765); 0 takes a free one."
+)
 @click.option("--no-token", is_flag=True, help="Ask for no token; only on an address of this machine.")
 @click.option("--allow-host", multiple=True, help="Also answer requests that name this host.")
 @with_example
@@ -29,7 +31,9 @@ def mcp(http: bool, host: str | None, port: int | None, no_token: bool, allow_ho
 
     flags = {"chat.host": host, "chat.port": port, "chat.allowed_hosts": list(allow_host) or None}
     settings = load(flags={name: value for name, value in flags.items() if value is not None})
-    logging.basicConfig(stream=sys.stderr, level=settings.app.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=settings.app.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
     from mcp_server.serving import serve
 
     serve(settings, http=http, token=not no_token)

@@ -20,7 +20,9 @@ from phases.views import QuestionView, RunView
 async def run_approve(
     ctx: Context[Any, Any],
     run: Run = "latest",
-    question: Annotated[Short | None, Field(description="Its id, as run_get tells it; required unless only one is open")] = None,
+    question: Annotated[
+        Short | None, Field(description="Its id, as run_get tells it; required unless only one is open")
+    ] = None,
     approve: bool = True,
     target: Annotated[Short | None, Field(description="The column, when the run asks for its target")] = None,
     choice: Annotated[Short | None, Field(description="One of the question's choices")] = None,

@@ -108,7 +108,9 @@ async def _profiled(
     begin = f'run_start(data="{data}", target="{named}")'
     again = f'dataset_profile(data="{data}", offset={offset + limit}) shows {left} more columns' if left > 0 else begin
     head = details.lines([shown])
-    return reply({**shown, "total_columns": len(columns), "columns": part}, f"{head}\n{details.lines(part)}", next=again)
+    return reply(
+        {**shown, "total_columns": len(columns), "columns": part}, f"{head}\n{details.lines(part)}", next=again
+    )
 
 
 ADDS = {"dataset": "name", "file": "path", "file_path": "path", "csv": "text", "content": "text", "data": "rows",

@@ -44,7 +44,9 @@ async def deployment_change(
     services = await session.services()
     _agreed(outcome)
     if action == "start":
-        view = await services.deployments.deploy(run or "latest", name, override, _reason(why, outcome), door=DOOR, patience=PATIENCE)
+        view = await services.deployments.deploy(
+            run or "latest", name, override, _reason(why, outcome), door=DOOR, patience=PATIENCE
+        )
         session.forget(run or "latest")
         return _told(view, "is served")
     named = _named(name)

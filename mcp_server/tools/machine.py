@@ -21,8 +21,12 @@ async def doctor(ctx: Context[Any, Any]) -> CallToolResult:
     healthy = all(one.ok for one in found if one.needed)
     rows = [one.as_dict() for one in found if not one.ok]
     fine = [one.name for one in found if one.ok]
-    lines = [f"{'NEEDED' if one['needed'] else 'optional'} {one['name']}: {one['found']} -> {one['fix']}" for one in rows]
-    words = "\n".join(["ready" if healthy else "something that runs need does not work", *lines, f"fine: {', '.join(fine)}"])
+    lines = [
+        f"{'NEEDED' if one['needed'] else 'optional'} {one['name']}: {one['found']} -> {one['fix']}" for one in rows
+    ]
+    words = "\n".join(
+        ["ready" if healthy else "something that runs need does not work", *lines, f"fine: {', '.join(fine)}"]
+    )
     return reply({"ok": healthy, "problems": rows, "fine": fine}, words, next="" if healthy else "apply the fixes")
 
 

@@ -32,7 +32,13 @@ async def memory_get(ctx: Context[Any, Any], key: Key | None = None, run: Run = 
     privacy = await session.privacy(view)
     value = privacy.memory(f"asserted/{name.removeprefix('asserted/')}" if asserted else name, found["value"])
     kind = "asserted by a person, neither measured nor decided" if asserted else "measured or decided by the run"
-    document = {"key": name, "value": value, "version": found["version"], "written_by": found["written_by"], "kind": kind}
+    document = {
+        "key": name,
+        "value": value,
+        "version": found["version"],
+        "written_by": found["written_by"],
+        "kind": kind,
+    }
     return reply(document, f"{name} ({kind}):\n{json.dumps(value, ensure_ascii=False, indent=1)}", next="")
 
 
@@ -44,11 +50,19 @@ async def memory_set(ctx: Context[Any, Any], key: Key, value: Any, run: Run = "l
     services = await session.services()
     if len(json.dumps(value, ensure_ascii=False).encode()) > MOST_BYTES:
         raise InputError(f"the value is over {MOST_BYTES} bytes", code="input.too_large", field="value")
-    written = await services.notes.set(key.removeprefix("neural/"), value, run=None if run == "latest" else run, by=DOOR)
+    written = await services.notes.set(
+        key.removeprefix("neural/"), value, run=None if run == "latest" else run, by=DOOR
+    )
     return reply({"key": written, "kind": "asserted"}, f"kept as asserted: {written}", next=f'memory_get(key="{key}")')
 
 
 TOOLS = (
-    ToolInfo(memory_get, "Read memory", {"key": "string", "keys": "array"}, reads=True, aliases={"name": "key", "run_id": "run"}),
+    ToolInfo(
+        memory_get,
+        "Read memory",
+        {"key": "string", "keys": "array"},
+        reads=True,
+        aliases={"name": "key", "run_id": "run"},
+    ),
     ToolInfo(memory_set, "Write memory", {"key": "string"}, repeats=True, aliases={"name": "key", "run_id": "run"}),
 )

@@ -28,7 +28,9 @@ Detail = Literal["brief", "phases", "metrics", "decisions", "events"]
 async def run_start(
     ctx: Context[Any, Any],
     data: Annotated[str | None, Field(max_length=1000, description="Dataset name, or path in the data roots")] = None,
-    target: Annotated[Short | None, Field(description="Column to predict; absent: the run proposes one and asks")] = None,
+    target: Annotated[
+        Short | None, Field(description="Column to predict; absent: the run proposes one and asks")
+    ] = None,
     goal: Annotated[str | None, Field(max_length=2000)] = None,
     name: Annotated[Short | None, Field(description="Deployment name")] = None,
     task: Literal["binary", "multiclass", "regression"] | None = None,
