@@ -1,4 +1,4 @@
-"""A run in a few lines: the document and the words that the tools answer with. It chooses; privacy was applied before."""
+"""A run in a few lines: the document and the words of the tools' answers. It chooses; privacy was applied before."""
 
 from __future__ import annotations
 

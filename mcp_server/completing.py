@@ -29,7 +29,7 @@ def register(server: ChatServer, session: Session) -> None:
         found = [one for one in await _values(session, argument.name, known) if one.startswith(begun)]
         return Completion(values=[head + one for one in found[:MOST]], total=len(found), has_more=len(found) > MOST)
 
-    server.completion()(complete)
+    server.completion()(complete)  # type: ignore[no-untyped-call] # the SDK's decorator has no annotation
 
 
 async def _values(session: Session, name: str, known: dict[str, str]) -> Sequence[str]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from memory.errors import NeuroloomError
 from mcp_server.replies import refusal
+from memory.errors import NeuroloomError
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult

@@ -65,7 +65,8 @@ def diagnose(run: Run = "latest") -> str:
 
 def compare(runs: str) -> str:
     """Which of some runs is the best, and whether that is more than noise."""
-    return f"Call run_compare(runs={[one.strip() for one in runs.split(',')]!r}); say the best one only where it is. {HONEST}"
+    named = [one.strip() for one in runs.split(",")]
+    return f"Call run_compare(runs={named!r}); call one the best only where the difference is more than noise. {HONEST}"
 
 
 def rollback(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The addresses of a chat: neural://runs, /memory, /datasets. What leaves here went through privacy, as in the tools."""
+"""The addresses of a chat: neural://runs, /memory, /datasets. What leaves here went through privacy as in the tools."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mcp_server.session import Session, session_of
 if TYPE_CHECKING:
     from mcp_server.server import ChatServer
 
-T = TypeVar("T", str, bytes)
+T = TypeVar("T", bound=str | bytes)
 LISTED = 20
 MOST_BYTES = 1_000_000
 FOR_MODELS = Annotations(audience=["assistant"], priority=0.6)
@@ -44,8 +44,8 @@ def told(read: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
 
     @functools.wraps(read)
     async def wrapped(*args: Any, **named: Any) -> T:
-        from memory.errors import NeuroloomError
         from mcp_server.failures import of_error
+        from memory.errors import NeuroloomError
 
         try:
             return await read(*args, **named)

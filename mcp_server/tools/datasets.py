@@ -11,8 +11,8 @@ from pydantic import Field
 from mcp_server import details
 from mcp_server.replies import reply
 from mcp_server.session import Session, session_of
-from mcp_server.toolset import ToolInfo
 from mcp_server.tools.runs import Limit, Offset
+from mcp_server.toolset import ToolInfo
 from mcp_server.words import Short
 
 Row = dict[Annotated[str, Field(max_length=200)], Any]
@@ -45,7 +45,8 @@ async def dataset_add(
         raise UsageError("give a name and exactly one source", code="usage.contradiction", field="name", fix=fix)
     if size is not None:
         begun = await services.datasets.begin(str(name), size, sha256 or "")
-        again = f'dataset_add(upload="{begun["upload"]}", index=0, chunk=…) with {begun["chunk_bytes"]} bytes a chunk, then done=true'
+        first = f'dataset_add(upload="{begun["upload"]}", index=0, chunk=…)'
+        again = f"{first} with {begun['chunk_bytes']} bytes a chunk, then done=true"
         return reply(begun, f"upload {begun['upload']} begins", next=again)
     if path is not None:
         kept = await services.datasets.add_path(path, name)
