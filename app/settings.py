@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from memory.errors import UsageError
 from memory.records import MemorySettings
 from phases.request import RunSettings
-from phases.settings import LogLevel, Policy, RunnerSettings
+from phases.settings import DatasetSettings, LogLevel, Policy, PrivacySettings, RunnerSettings
 
 PREFIX = "NEUROLOOM_"
 ALIASES = {"NEUROLOOM_REDIS_URL": "memory.url", "NEUROLOOM_HOME": "memory.home", "DEBUG": "app.debug"}
@@ -45,6 +45,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "run": RunSettings,
     "runner": RunnerSettings,
     "policy": Policy,
+    "privacy": PrivacySettings,
+    "dataset": DatasetSettings,
 }
 
 
@@ -57,6 +59,8 @@ class Settings(BaseModel):
     memory: MemorySettings
     run: RunSettings
     runner: RunnerSettings
+    privacy: PrivacySettings
+    dataset: DatasetSettings
     sources: dict[str, str]
 
     @property
@@ -252,12 +256,11 @@ def _unknown(name: str, known: Iterable[str], where: str) -> UsageError:
 
 
 def _assemble(found: Found) -> Settings:
-    built = {section: _validated(section, found) for section in ("app", "memory", "run", "policy")}
+    built = {section: _validated(section, found) for section in SECTIONS if section != "runner"}
     runner = _validated("runner", found, _from_other_sections(built))
     sources = {name: found.sources.get(name, "default") for name in names()}
-    return Settings.model_validate(
-        {"app": built["app"], "memory": built["memory"], "run": built["run"], "runner": runner, "sources": sources}
-    )
+    own = {section: model for section, model in built.items() if section != "policy"}
+    return Settings.model_validate({**own, "runner": runner, "sources": sources})
 
 
 def _from_other_sections(built: Mapping[str, BaseModel]) -> dict[str, Any]:
@@ -284,6 +287,8 @@ def _validated(section: str, found: Found, nested: Mapping[str, Any] | None = No
 def _shown(name: str, value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, tuple):
+        return [str(one) for one in value]
     if name == "memory.url" and value:
         return without_password(str(value))
     secret = any(word in name.split(".")[1].split("_") for word in SECRET_WORDS)
