@@ -20,7 +20,7 @@ from mcp_server.settings import ChatSettings
 from memory.errors import UsageError
 from memory.records import MemorySettings
 from phases.request import RunSettings
-from phases.settings import LogLevel, NotifySettings, Policy, RunnerSettings
+from phases.settings import DatasetSettings, LogLevel, NotifySettings, Policy, PrivacySettings, RunnerSettings
 
 PREFIX = "NEUROLOOM_"
 ALIASES = {"NEUROLOOM_REDIS_URL": "memory.url", "NEUROLOOM_HOME": "memory.home", "DEBUG": "app.debug"}
@@ -48,6 +48,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "policy": Policy,
     "chat": ChatSettings,
     "notify": NotifySettings,
+    "privacy": PrivacySettings,
+    "dataset": DatasetSettings,
 }
 
 
@@ -61,6 +63,8 @@ class Settings(BaseModel):
     run: RunSettings
     runner: RunnerSettings
     chat: ChatSettings
+    privacy: PrivacySettings
+    dataset: DatasetSettings
     sources: dict[str, str]
 
     @property
@@ -259,8 +263,8 @@ def _assemble(found: Found) -> Settings:
     built = {section: _validated(section, found) for section in SECTIONS if section != "runner"}
     runner = _validated("runner", found, _from_other_sections(built))
     sources = {name: found.sources.get(name, "default") for name in names()}
-    parts = {section: built[section] for section in ("app", "memory", "run", "chat")}
-    return Settings.model_validate({**parts, "runner": runner, "sources": sources})
+    own = {section: model for section, model in built.items() if section not in {"policy", "notify"}}
+    return Settings.model_validate({**own, "runner": runner, "sources": sources})
 
 
 def _from_other_sections(built: Mapping[str, BaseModel]) -> dict[str, Any]:
@@ -287,6 +291,8 @@ def _validated(section: str, found: Found, nested: Mapping[str, Any] | None = No
 def _shown(name: str, value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, tuple):
+        return [str(one) for one in value]
     if name == "memory.url" and value:
         return without_password(str(value))
     secret = any(word in name.split(".")[1].split("_") for word in SECRET_WORDS)

@@ -12,7 +12,8 @@ NeuroloomError
 ├── JobError          job.*                a job failed
 ├── RunError          run.*                a run cannot go on
 ├── GateRejected      gate.rejected        a blocking check failed
-└── DeployError       deploy.*             a deployment could not be made or changed
+├── DeployError       deploy.*             a deployment could not be made or changed
+└── PrivacyRefused    privacy.refused      it may hold cells of a person's table, which do not leave here
 """
 # ruff: noqa: N818  (the names say what happened: StaleEpoch, not StaleEpochError)
 
@@ -121,3 +122,9 @@ class DeployError(NeuroloomError):
     """A deployment could not be made, changed or found."""
 
     default_code = "deploy.failed"
+
+
+class PrivacyRefused(NeuroloomError):
+    """What was asked for may hold cells of a person's table, and the privacy level keeps them here."""
+
+    default_code = "privacy.refused"

@@ -1,8 +1,9 @@
 """What a task planner needs to know about a snapshot: target, leaks, identifiers, duplicates.
 
 The test rows are drawn first and left out, like those of a test file: what is found here steers choices. All rows are
-read only for what a column is (its type, whether it names rows, is constant or empty; the target's labels), for the
-refusals of a target that nothing can be learned from, and, while no target is named, for proposing one.
+read only for what a column is (its type, whether it names rows or people, is constant; the target's labels), for the
+refusals of a target that nothing can be learned from, while no target is named for proposing one, and for telling a
+person what the table holds.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 
 from .arrays import class_indices, target_labels
 from .candidates import candidates, suggest_task
+from .describe import describe
 from .draw import ROLES, compared, plan_of, refuse_empty, roles
 from .errors import DataError, named, nearest
 from .identifiers import COUNTER, SURE
 from .leaks import find_leaks
+from .personal import personal
 from .rows.errors import short
 from .splits import split
 from .target import refuse_range
@@ -38,6 +41,7 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         root: Sandbox root.
         args: ``target``, ``task``, ``goal``, ``group``, ``time``, ``drop``, ``features``; each may be None. ``split``
             is how rows will be divided, as in the dataset decision; without it only a test file's rows are left out.
+            ``describe`` asks for a description of every column over all rows, which no plan is made from.
 
     Raises:
         DataError: `input.no_such_target`, `input.no_such_column`, `input.constant_target`, `input.target_missing`,
@@ -47,6 +51,8 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
     columns: dict[str, dict[str, Any]] = {column["name"]: column for column in facts["columns"]}
     _check_names(columns, args)
     frame = pl.read_parquet(root / "data" / "snapshot.parquet")
+    hidden = personal(frame, facts["columns"])
+    described = describe(frame, facts["columns"], hidden) if args.get("describe") else None
     ours = roles(facts["source"]) != ROLES.index("test")
     target, leaks, answers, seen = None, [], np.zeros(0), ours
     if args.get("target"):
@@ -77,6 +83,8 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         ],
         "text": by_kind["text"],
         "dates": by_kind["date"],
+        "personal": hidden,
+        "described": described,
         "notes": _unread(int((~seen).sum())),
     }
 
