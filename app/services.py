@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from phases.privacy.schema import Schema
 from phases.request import RunRequest
 from phases.views import DeploymentView, RunView
 
@@ -98,6 +99,13 @@ class NotesService(Protocol):
         """Every key that has a value."""
 
 
+class SchemasService(Protocol):
+    """What is known of the tables behind runs, for doors that must not tell cells."""
+
+    async def of(self, view: RunView) -> Schema:
+        """Columns, kinds, classes and personal data; empty while no job has looked at the table."""
+
+
 class Services(Protocol):
     """What a door gets: one object per noun, on one open memory. Each is loaded when it is first asked for."""
 
@@ -112,6 +120,10 @@ class Services(Protocol):
     @property
     def models(self) -> ModelsService:
         """Predict and retrain."""
+
+    @property
+    def schemas(self) -> SchemasService:
+        """What is known of runs' tables."""
 
     @property
     def notes(self) -> NotesService:

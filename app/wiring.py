@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phases.services.models import Models
     from phases.services.notes import Notes
     from phases.services.runs import Runs
+    from phases.services.schemas import Schemas
 
 RUNNER_MODULE = "app.runner"
 STOP_SECONDS = 15.0
@@ -60,6 +61,13 @@ class OpenServices:
         from phases.services.models import Models
 
         return Models(self.memory, self.runs, self.deployments, self.settings.runner)
+
+    @cached_property
+    def schemas(self) -> Schemas:
+        """What is known of runs' tables."""
+        from phases.services.schemas import Schemas
+
+        return Schemas(self.memory)
 
     @cached_property
     def notes(self) -> Notes:

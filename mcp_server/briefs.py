@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from phases.privacy import fenced
+from phases.privacy.words import plain as plain_text
 from phases.views import RunView
 
 MAIN = ("latency_p95_ms", "gap", "throughput_rps")
@@ -137,4 +137,4 @@ def _proposal(question: Mapping[str, Any]) -> str:
     if not question.get("proposal"):
         return ""
     why = f" ({question['reason']})" if question.get("reason") else ""
-    return f" Proposed: {fenced(str(question['proposal']))}{why}"
+    return f" Proposed: {plain_text(str(question['proposal']))}{why}"

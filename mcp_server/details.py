@@ -13,7 +13,7 @@ from mcp_server.briefs import figure, plain
 from mcp_server.session import DOOR, Session
 
 if TYPE_CHECKING:
-    from phases.privacy import Privacy
+    from phases.privacy.privacy import Privacy
     from phases.request import RunRequest
     from phases.views import RunView
 

@@ -15,6 +15,8 @@ from memory.errors import NeuroloomError
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
+    from phases.privacy.privacy import Privacy
+
 log = logging.getLogger("neuroloom.mcp")
 AS_TOOLS = (
     (r"neuroloom deploy (\S+) --override --why \S+(?: \(recorded\))?",
@@ -37,12 +39,17 @@ AS_TOOLS = (
 )  # fmt: skip
 
 
-def explained(error: BaseException) -> CallToolResult:
-    """What a failed call answers; an unforeseen failure is logged with its traceback and told without its words."""
+def explained(error: BaseException, privacy: Privacy) -> CallToolResult:
+    """What a failed call answers; an unforeseen failure is logged with its place and told without its words.
+
+    Args:
+        error: What was raised.
+        privacy: What may be told; a message may quote cells of a table.
+    """
     if isinstance(error, ValidationError):
         return refusal(_of_arguments(error))
     if isinstance(error, NeuroloomError):
-        return refusal(of_error(error))
+        return refusal(of_error(error, privacy))
     where = "".join(traceback.format_tb(error.__traceback__))  # its message may quote data: only where it happened
     log.error("a call failed unforeseen: %s\n%s", type(error).__name__, where)
     return refusal(
@@ -55,11 +62,10 @@ def explained(error: BaseException) -> CallToolResult:
     )
 
 
-def of_error(error: NeuroloomError) -> dict[str, Any]:
+def of_error(error: NeuroloomError, privacy: Privacy) -> dict[str, Any]:
     """The document of an error, its fix said in tools."""
-    told: dict[str, Any] = {"code": error.code, "message": error.message, "field": error.field}
-    valid = getattr(error, "valid", None)
-    return {**told, "valid": list(valid) if valid else None, "next": in_tools(error.fix)}
+    told = privacy.error(error)
+    return {**{key: told.get(key) for key in ("code", "message", "field")}, "next": in_tools(told.get("fix"))}
 
 
 def in_tools(fix: str | None) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from phases.views import RunView
 
 if TYPE_CHECKING:
-    from phases.privacy import Privacy
+    from phases.privacy.privacy import Privacy
 
 TELLING = ("baselines", "loss", "importance")
 MOST_BYTES = 1_000_000

@@ -110,8 +110,7 @@ async def run_report(run: str, ctx: Context[Any, Any]) -> str:
     """The report of a run in Markdown."""
     session = session_of(ctx)
     view = await session.look(run)
-    services = await session.services()
-    return await (await session.privacy(view)).report(view, services.notes)
+    return await session.report(view)
 
 
 async def run_metrics(run: str, ctx: Context[Any, Any]) -> str:

@@ -18,6 +18,7 @@ from mcp_server import completing, prompts, resources, watching
 from mcp_server.failures import explained
 from mcp_server.session import Session
 from mcp_server.toolset import TOOLS, arguments_for
+from memory.errors import UsageError
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerMiddleware
@@ -48,20 +49,20 @@ class ChatServer(MCPServer[Session]):
         self, name: str, arguments: dict[str, Any], context: Context[Session, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; whatever fails is an answer with a code and what to do next."""
+        registered, tool = self._tool_manager.get_tool(name), TOOLS.get(name)
         try:
-            tool = TOOLS.get(name)
-            registered = self._tool_manager.get_tool(name)
-            if tool is not None and registered is not None:
+            if registered is None:
+                raise _unknown(name)
+            if tool is not None:
                 arguments = arguments_for(tool, registered.parameters["properties"], arguments)
             return await super().call_tool(name, arguments, context)
         except MCPError:
             raise
-        except ToolError as error:
-            if registered is None:
-                return _unknown(name)
-            return explained(error.__cause__ or error)
         except Exception as error:  # the door's outermost frame
-            return explained(error)
+            cause = error.__cause__ if isinstance(error, ToolError) and error.__cause__ is not None else error
+            if tool is None and registered is not None:
+                raise  # a tool that is not ours, mounted by a suite, fails in its own way
+            return explained(cause, await self.session.privacy_of_call(arguments))
 
     async def list_resources(self) -> list[Resource]:
         """The fixed addresses, and those of the newest runs and of the datasets."""
@@ -114,9 +115,8 @@ def build(
     return server, session
 
 
-def _unknown(name: str) -> CallToolResult:
+def _unknown(name: str) -> UsageError:
     from agents.metrics import nearest
-    from memory.errors import UsageError
 
-    words = f"there is no tool {name[:80]!r}{nearest(name, list(TOOLS))}"
-    return explained(UsageError(words, code="usage.no_such_tool", field="name", fix=f"use one of {', '.join(TOOLS)}"))
+    words = f"there is no tool {name[:80]!r}{nearest(name[:80], list(TOOLS))}"
+    return UsageError(words, code="usage.no_such_tool", field="name", fix=f"use one of {', '.join(TOOLS)}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from app.services import Services
     from app.settings import Settings
-    from phases.privacy import Privacy
+    from phases.privacy.privacy import Privacy
     from phases.views import RunView
 
 FRESH_SECONDS = 0.2
@@ -79,10 +79,35 @@ class Session:
 
     async def privacy(self, view: RunView | None = None) -> Privacy:
         """What may leave through this door, with the names that this run makes known."""
-        from phases.privacy import privacy_of
+        from phases.privacy.privacy import Privacy
+
+        if view is None:
+            return Privacy(self.settings.privacy.level)
+        services = await self.services()
+        said = [word for word in (view.data, view.target, view.goal) if word]
+        return Privacy(self.settings.privacy.level, await services.schemas.of(view), said)
+
+    async def privacy_of_call(self, arguments: Mapping[str, Any]) -> Privacy:
+        """What an error of this call may quote: what the caller said itself, and the names that its run makes known."""
+        from memory.errors import NeuroloomError
+
+        said = [word for word in arguments.values() if isinstance(word, str)]
+        run = arguments.get("run") or arguments.get("model")
+        try:
+            known = await self.privacy(await self.look(run) if isinstance(run, str) else None)
+        except NeuroloomError:
+            known = await self.privacy()
+        return known.knowing(*said)
+
+    async def report(self, view: RunView) -> str:
+        """The run's report for a chat, in Markdown, made from what may leave."""
+        from phases.privacy.privacy import REPORT_KEYS
 
         services = await self.services()
-        return await privacy_of(self.settings.privacy.level, services.notes, view)
+        there = set(await services.notes.list(view.run_id))
+        names = [name for name in REPORT_KEYS if name in there]
+        documents = {name: await services.notes.get(view.run_id, name) for name in names}
+        return (await self.privacy(view)).report(view, documents)
 
 
 def _young(since: float) -> bool:

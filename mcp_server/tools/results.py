@@ -35,8 +35,7 @@ async def report_get(
         told = f"run {view.run_id!r} has no figure {figure!r}"
         raise InputError(told, code="input.no_such_figure", field="figure",
                          fix=f"one of {', '.join(names)}" if names else "it has none yet")  # fmt: skip
-    services = await session.services()
-    text = await privacy.report(view, services.notes) if figure is None else f"figure {figure} of run {view.run_id}"
+    text = await session.report(view) if figure is None else f"figure {figure} of run {view.run_id}"
     shown = figure or figures.telling(names)
     more: list[ContentBlock] = [TextContent(type="text", text="The figure shows: " + shown)] if shown else []
     if shown is not None:
