@@ -46,11 +46,14 @@ def told(read: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
     async def wrapped(*args: Any, **named: Any) -> T:
         from mcp_server.failures import of_error
         from memory.errors import NeuroloomError
+        from phases.privacy.privacy import Privacy
 
         try:
             return await read(*args, **named)
         except NeuroloomError as error:
-            document = of_error(error)
+            said = [word for word in (*args, *named.values()) if isinstance(word, str)]
+            level = session_of(named["ctx"]).settings.privacy.level if "ctx" in named else "schema"
+            document = of_error(error, Privacy(level, said=said))
             words = f"{document['code']}: {document['message']}" + (
                 f" ({document['next']})" if document["next"] else ""
             )
