@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from phases.request import RunRequest
+from phases.steering import SteerOrder
 from phases.views import DeploymentView, RunView
 
 
@@ -84,6 +85,16 @@ class ModelsService(Protocol):
         """A run with the recipe of the deployed model on new data; champion against challenger before any swap."""
 
 
+class SteeringService(Protocol):
+    """Orders to live runs."""
+
+    async def steer(self, run: str, order: SteerOrder, door: str) -> dict[str, Any]:
+        """Record an order and send it to the training job; `{"run_id", "order", "job", "told"}`.
+
+        RunError `run.not_training` or `run.ended` when there is no training to steer; a note is always taken.
+        """
+
+
 class NotesService(Protocol):
     """The shared `neural/*` memory as people and chats read and write it."""
 
@@ -111,6 +122,10 @@ class Services(Protocol):
     @property
     def models(self) -> ModelsService:
         """Predict and retrain."""
+
+    @property
+    def steering(self) -> SteeringService:
+        """Orders to live runs."""
 
     @property
     def notes(self) -> NotesService:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phases.services.models import Models
     from phases.services.notes import Notes
     from phases.services.runs import Runs
+    from phases.services.steering import Steering
 
 RUNNER_MODULE = "app.runner"
 STOP_SECONDS = 15.0
@@ -60,6 +61,13 @@ class OpenServices:
         from phases.services.models import Models
 
         return Models(self.memory, self.runs, self.deployments, self.settings.runner)
+
+    @cached_property
+    def steering(self) -> Steering:
+        """Orders to live runs."""
+        from phases.services.steering import Steering
+
+        return Steering(self.memory, self.runs, self.settings.runner)
 
     @cached_property
     def notes(self) -> Notes:
