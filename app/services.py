@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from phases.privacy.schema import Schema
 from phases.request import RunRequest
+from phases.steering import SteerOrder
 from phases.views import DeploymentView, RunView
 
 
@@ -86,6 +87,16 @@ class ModelsService(Protocol):
         """A run with the recipe of the deployed model on new data; champion against challenger before any swap."""
 
 
+class SteeringService(Protocol):
+    """Orders to live runs."""
+
+    async def steer(self, run: str, order: SteerOrder, door: str) -> dict[str, Any]:
+        """Record an order and send it to the training job; `{"run_id", "order", "job", "told"}`.
+
+        RunError `run.not_training` or `run.ended` when there is no training to steer; a note is always taken.
+        """
+
+
 class NotesService(Protocol):
     """The shared `neural/*` memory as people and chats read and write it."""
 
@@ -124,6 +135,10 @@ class Services(Protocol):
     @property
     def schemas(self) -> SchemasService:
         """What is known of runs' tables."""
+
+    @property
+    def steering(self) -> SteeringService:
+        """Orders to live runs."""
 
     @property
     def notes(self) -> NotesService:

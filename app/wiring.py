@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from phases.services.notes import Notes
     from phases.services.runs import Runs
     from phases.services.schemas import Schemas
+    from phases.services.steering import Steering
 
 RUNNER_MODULE = "app.runner"
 STOP_SECONDS = 15.0
@@ -68,6 +69,13 @@ class OpenServices:
         from phases.services.schemas import Schemas
 
         return Schemas(self.memory)
+
+    @cached_property
+    def steering(self) -> Steering:
+        """Orders to live runs."""
+        from phases.services.steering import Steering
+
+        return Steering(self.memory, self.runs, self.settings.runner)
 
     @cached_property
     def notes(self) -> Notes:

@@ -16,6 +16,7 @@ from phases.measure import measurement
 from phases.progress import leave
 from phases.sandbox import ensure_open
 from phases.scripts import write_backup_script, write_server, write_training_watch
+from phases.steering import KEY, orders_for
 from phases.workspace import read_json, write_json
 
 ROW = PHASES[2]
@@ -28,6 +29,7 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     folder = active.root / "attempts" / str(attempt)
     await active.put("training-status", "running", by=ROLE)
     job, result = await _train(active, attempt, folder)
+    result = {**result, "steering_missed": await _missed(active, job, result)}
     await active.in_thread(write_json, folder / "training-result.json", result)
     await active.put("training-status", "complete", by=ROLE)
     await active.put("training-metrics", result, by=ROLE, provenance={"kind": "measured", "job": job})
@@ -75,6 +77,15 @@ async def _designed(active: ActiveRun, attempt: int) -> dict[str, Any]:
     return with_measured(design.training, record.value if record else {})
 
 
+async def _missed(active: ActiveRun, job: str, result: dict[str, Any]) -> list[str]:
+    """Ids of the orders to this job that came after its last epoch; said, so that nobody takes them for obeyed."""
+    obeyed = {record["order"] for record in result["steered"]}
+    missed = [order["id"] for order in orders_for(await active.get(KEY) or [], job) if order["id"] not in obeyed]
+    for order in missed:
+        await active.emit("steer_missed", order, order=order, job=job, why="training had ended when it came")
+    return missed
+
+
 def _adjusted(training: dict[str, Any], recovery: TrainingRecovery) -> dict[str, Any]:
     batch = max(1, int(training["batch"] * recovery.batch_factor))
     return {**training, "rate": training["rate"] * recovery.rate_factor, "batch": batch}
@@ -91,7 +102,12 @@ def _gate(active: ActiveRun, attempt: int, result: dict[str, Any], exported: dic
             result["stopped"] in {"early", "schedule", "budget", "control"},
             why=f"training ended by {result['stopped']}, best epoch {result['best_epoch']}",
         ),
-        fact("converged", bool(result["converged"]), why="stopped early or at the end of its schedule"),
+        fact(
+            "converged",
+            bool(result["converged"]),
+            blocking=result["stopped"] != "control",
+            why="ended by an order of a person" if result["stopped"] == "control" else "stopped early or at its end",
+        ),
         fact(
             "checkpoint_restored",
             bool(restored["equal"]),

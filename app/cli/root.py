@@ -28,6 +28,7 @@ COMMANDS = (
     Row("logs", "app.cli.reading:logs", "Runs", "Print the logs of a run's jobs, or of a deployment."),
     Row("report", "app.cli.reading:report", "Runs", "Say where the report is, or open it."),
     Row("approve", "app.cli.steering:approve", "Runs", "Answer the question a run waits for."),
+    Row("steer", "app.cli.steer:steer", "Runs", "Tell a run that trains: stop early, lower rate, epochs, metric."),
     Row("resume", "app.cli.steering:resume", "Runs", "Go on with a failed or cancelled run."),
     Row("cancel", "app.cli.steering:cancel", "Runs", "Stop a run; it can be resumed."),
     Row("rm", "app.cli.steering:rm", "Runs", "Delete an ended run and its files."),

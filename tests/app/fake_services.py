@@ -16,6 +16,7 @@ from app.services import Services
 from memory.errors import GateRejected, InputError, RedisAway
 from memory.measurement import Measurement, Provenance
 from phases.request import RunRequest
+from phases.steering import SteerOrder, words
 from phases.views import (
     CheckView,
     DeploymentView,
@@ -259,15 +260,25 @@ class FakeNotes:
 
 
 @dataclass
+class FakeSteering:
+    runs: FakeRuns
+
+    async def steer(self, run: str, order: SteerOrder, door: str) -> dict[str, Any]:
+        self.runs.note("steer", run, order.changes, order.note, door)
+        return {"run_id": RUN, "order": {"id": "o1", **order.changes}, "job": "train-1", "told": words(order.changes)}
+
+
+@dataclass
 class FakeServices:
     runs: FakeRuns
     deployments: FakeDeployments
     models: FakeModels
+    steering: FakeSteering
     notes: FakeNotes
 
 
 def services(runs: FakeRuns) -> Services:
-    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs))
+    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeNotes(runs))
 
 
 def main() -> int:

@@ -41,7 +41,8 @@ def test_every_command_of_the_issue_is_there() -> None:
     wanted = {
         "run", "runs", "show", "watch", "logs", "approve", "resume", "cancel", "rm", "report", "predict", "deploy",
         "rollback", "deployments", "undeploy", "retrain", "memory", "auth", "doctor", "down", "config", "completion",
-        "mcp-token",
+        "mcp-token", "mcp",
+        "steer",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
@@ -93,6 +94,9 @@ def test_without_arguments_the_help_is_shown(call: Call) -> None:
         (["deploy", RUN, "--override"], "usage.missing", "--why"),
         (["deploy", RUN, "--why", "x"], "usage.contradiction", "--override"),
         (["rm", RUN], "usage.unconfirmed", RUN),
+        (["steer", RUN], "usage.missing", "nothing is ordered"),
+        (["steer", RUN, "--rate", "200"], "usage.steer", "200"),
+        (["steer", RUN, "--metric", "acuracy"], "usage.unknown_metric", "'accuracy'"),
         (["predict", RUN], "usage.contradiction", "--row"),
         (["predict", RUN, "--row", "{"], "input.row", "JSON"),
         (["predict", RUN, "--row", "[1]"], "input.row", "object"),
@@ -155,6 +159,12 @@ def test_cancel_waits_for_the_end(call: Call, runs: FakeRuns) -> None:
     told = call("cancel", scenario="endless")
     assert (told.code, told.out.strip()) == (0, f"{RUN} cancelled")
     assert ("cancel", ("latest", False)) in runs.calls
+
+
+def test_steer_hands_over_what_was_said_and_nothing_else(call: Call, runs: FakeRuns) -> None:
+    told = call("steer", "latest", "--rate", "0.5", "--metric", "f1", "--note", "slower")
+    assert told.out == "learning rate × 0.5, best epoch chosen by f1\n"
+    assert ("steer", ("latest", {"rate": 0.5, "metric": "f1"}, "slower", "cli")) in runs.calls
 
 
 def test_rm_needs_a_yes_and_names_the_whole_id(call: Call, runs: FakeRuns) -> None:
