@@ -110,11 +110,10 @@ async def run_steer(
     session = session_of(ctx)
     services = await session.services()
     view = await session.look(run)
-    order = SteerOrder.asked(stop_early=stop_early, rate=rate, epochs=epochs, metric=metric, note=note)
-    told = await services.steering.steer(view.run_id, order, DOOR)
-    words = f"steering {view.run_id}: {', '.join(f'{key} {value}' for key, value in told.items())}"
-    again = f'run_wait(run="{view.run_id}") shows when it was applied'
-    return reply({"run": view.run_id, "order": told}, words, next=again)
+    order = SteerOrder.said(stop_early=stop_early, rate=rate, epochs=epochs, metric=metric, note=note)
+    found = await services.steering.steer(view.run_id, order, DOOR)
+    again = f'run_get(run="{view.run_id}", detail="events") shows the event "steered" with the epoch that obeyed'
+    return reply({"run": view.run_id, "order": found["order"], "told": found["told"]}, found["told"], next=again)
 
 
 ANSWERS = {**ALIASES, "question_id": "question", "answer": "choice", "reason": "why", "column": "target"}

@@ -15,6 +15,7 @@ from typing import Any
 from app.services import Services
 from memory.errors import GateRejected, InputError, RedisAway
 from memory.measurement import Measurement, Provenance
+from phases.privacy.schema import Schema
 from phases.request import RunRequest
 from phases.steering import SteerOrder, words
 from phases.views import (
@@ -139,7 +140,7 @@ class FakeRuns:
     def view(self) -> RunView:
         return OUTCOMES["deployed"] if self.answered else OUTCOMES[self.scenario]
 
-    async def start(self, request: RunRequest) -> RunView:
+    async def start(self, request: RunRequest, once: str | None = None) -> RunView:
         request.check()
         self.note("start", request.model_dump(mode="json"))
         return a_run("queued", queue_position=0)
@@ -202,8 +203,9 @@ class FakeDeployments:
         return deployment()
 
     async def deploy(
-        self, run: str, name: str | None = None, override: bool = False, why: str | None = None
-    ) -> DeploymentView:
+        self, run: str, name: str | None = None, override: bool = False, why: str | None = None, *,
+        door: str = "cli", patience: float = 1.0,
+    ) -> DeploymentView:  # fmt: skip
         self.runs.note("deploy", run, name, override, why)
         if self.runs.scenario == "rejected" and not override:
             raise GateRejected(f"run {run!r} was rejected by a gate", fix="--override")
@@ -269,16 +271,24 @@ class FakeSteering:
 
 
 @dataclass
+class FakeSchemas:
+    async def of(self, view: RunView) -> Schema:
+        return Schema(target=view.target)
+
+
+@dataclass
 class FakeServices:
     runs: FakeRuns
     deployments: FakeDeployments
     models: FakeModels
     steering: FakeSteering
     notes: FakeNotes
+    schemas: FakeSchemas
 
 
 def services(runs: FakeRuns) -> Services:
-    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeNotes(runs))
+    parts = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeNotes(runs), FakeSchemas()
+    return FakeServices(runs, *parts)
 
 
 def main() -> int:
