@@ -88,7 +88,7 @@ def check(settings: ChatSettings, *, token: bool) -> None:
                          fix="name what clients call it by: --allow-host chat.example.org")  # fmt: skip
 
 
-def app(server: MCPServer[Any], settings: ChatSettings, tokens: Tokens | None, address: str) -> Starlette:
+def app(server: MCPServer[Any], settings: ChatSettings, tokens: Tokens | None, address: str, **more: Any) -> Starlette:
     """The application, outermost first: Host and Origin, then the token, then the protocol.
 
     Args:
@@ -96,6 +96,7 @@ def app(server: MCPServer[Any], settings: ChatSettings, tokens: Tokens | None, a
         settings: Allow-lists and sizes.
         tokens: Who may call; None lets everybody who reaches the address.
         address: Where it is served, as clients see it.
+        more: Passed to the library's application (an event store).
     """
     security = TransportSecuritySettings(allowed_hosts=settings.hosts, allowed_origins=settings.origins)
     built = server.streamable_http_app(
@@ -103,6 +104,7 @@ def app(server: MCPServer[Any], settings: ChatSettings, tokens: Tokens | None, a
         json_response=False,  # True would drop the progress of a call
         max_request_body_size=settings.body_mib * MIB,
         transport_security=security,
+        **more,
     )
     built.routes.append(Route(HEALTH, _health, methods=["GET"]))
     if tokens is not None:
