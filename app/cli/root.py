@@ -40,7 +40,7 @@ COMMANDS = (
     Row("undeploy", "app.cli.deployments:undeploy", "Deployments", "Stop serving a deployment."),
     Row("memory", "app.cli.memory:memory", "Machine", "Read and write the shared neural/* memory."),
     Row("auth", "app.cli.auth:auth", "Machine", "Keep, show or forget the login of a backend."),
-    Row("mcp", "app.cli.mcp:mcp", "Chat", "Serve a chat client (stdio, or HTTP)."),
+    Row("mcp", "app.cli.mcp:mcp", "Chat", "Serve a chat client (stdio, or HTTP on this machine)."),
     Row("mcp-token", "app.cli.tokens:tokens", "Chat", "Tokens of the chat door over HTTP."),
     Row("config", "app.cli.machine:config", "Machine", "List every setting and where it came from."),
     Row("doctor", "app.cli.machine:doctor", "Machine", "What works here, what does not, and the fix."),
