@@ -95,6 +95,7 @@ _REQUEST = fields(
     epochs=number, seed=number, backend=code, workers=number, gpus=number, from_run=code, deploy=number, yes=number,
     wait_for_target=number, door=code, workspace=name, code_version=code,
 )  # fmt: skip
+_ORDER = {"rate": number, "epochs": number, "stop_early": number, "metric": code, "note": name, "by": code}
 _ARCHITECTURE = fields(
     inputs=fields(numbers=number, categories=rows(number)), outputs=number, task=code, kind=code, width=number,
     depth=number, activation=code, dropout=number, batch_norm=number, embedding_size=number, linear_skip=number,
@@ -105,6 +106,7 @@ _TRAINING = fields(
     validation_loss=measurement, metric_name=code, metric=measurement, seconds=measurement,
     rows_per_second=measurement, peak_memory_mb=measurement, weights_sha256=code, device=code, threads=number,
     workers=number, restored=fields(epoch=number, loss_saved=number, loss_restored=number, equal=number),
+    chosen_by=code, steered=rows(fields(order=code, epoch=number, **_ORDER)), steering_missed=rows(code),
     checkpoints=rows(fields(epoch=number, step=number, why=code, path=code, sha256=code, bytes=number)),
 )  # fmt: skip
 _LIMITS = fields(
@@ -147,6 +149,7 @@ MEMORY: Final[Mapping[str, Shape]] = MappingProxyType(
         "rollout-checks": rows(CHECK),
         "serve-api": code,
         "state": _STATE,
+        "steering": rows(fields(id=code, job=code, attempt=number, at=code, **_ORDER)),
         "test-reads": rows(fields(job=code, attempt=number)),
         "training-job-id": code,
         "training-metrics": _TRAINING,
@@ -181,6 +184,8 @@ _TOLD: Mapping[str, Mapping[str, Shape]] = {
     "resumed": {"epoch": number, "step": number, "sha256": code},
     "divergence": {"epoch": number, "why": text, "rate": number, "back_to": number},
     "range_test": {"rate": number, "seconds": number},
+    "steer": {"order": code, **_ORDER},
+    "steered": {"order": code, "epoch": number, **_ORDER},
     "note": {"message": text},
     "log": {"message": text},
 }  # fmt: skip
