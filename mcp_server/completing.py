@@ -58,5 +58,5 @@ async def _known_values(session: Session, name: str, known: dict[str, str]) -> S
         return figures.names(view, await session.privacy(view))
     if name == "target" and "data" in known:
         profile = await services.datasets.profile(known["data"], None, wait_seconds=0.0)
-        return [one.name for one in profile.columns] if profile is not None else []
+        return [one.name for one in profile.columns] if profile.state == "done" else []
     return []

@@ -193,9 +193,9 @@ async def dataset(name: str, ctx: Context[Any, Any]) -> str:
     session = session_of(ctx)
     services = await session.services()
     kept = await services.datasets.get(name)
-    row = {key: value for key, value in kept.model_dump(mode="json").items() if key in {"name", "bytes", "sha256"}}
+    row = {key: getattr(kept, key) for key in ("name", "bytes", "sha256", "rows")}
     profile = await services.datasets.profile(name, None, wait_seconds=0.0)
-    shown = (await session.privacy()).profile(profile) if profile is not None else None
+    shown = (await session.privacy()).profile(profile) if profile.state == "done" else None
     return _json({**row, "profile": shown})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
@@ -15,8 +15,13 @@ from mcp_server.tools.runs import Limit, Offset
 from mcp_server.toolset import ToolInfo
 from mcp_server.words import Short
 
+if TYPE_CHECKING:
+    from app.services import DatasetsService
+    from phases.datasets import UploadView
+
 Row = dict[Annotated[str, Field(max_length=200)], Any]
 Path = Annotated[str, Field(min_length=1, max_length=1000)]
+KEPT = ("name", "bytes", "sha256", "rows")
 CHUNK = 1_400_000  # characters of base64: about 1 MB of file
 
 
@@ -44,10 +49,7 @@ async def dataset_add(
         fix = "name with one of path, rows, text, or size and sha256 to begin an upload"
         raise UsageError("give a name and exactly one source", code="usage.contradiction", field="name", fix=fix)
     if size is not None:
-        begun = await services.datasets.begin(str(name), size, sha256 or "")
-        first = f'dataset_add(upload="{begun["upload"]}", index=0, chunk=…)'
-        again = f"{first} with {begun['chunk_bytes']} bytes a chunk, then done=true"
-        return reply(begun, f"upload {begun['upload']} begins", next=again)
+        return _uploading(await services.datasets.begin(str(name), size, sha256 or ""))
     if path is not None:
         kept = await services.datasets.add_path(path, name)
     else:
@@ -55,7 +57,9 @@ async def dataset_add(
     return _kept(kept.model_dump(mode="json"))
 
 
-async def _uploaded(datasets: Any, upload: str, index: int | None, chunk: str | None, done: bool) -> CallToolResult:
+async def _uploaded(
+    datasets: DatasetsService, upload: str, index: int | None, chunk: str | None, done: bool
+) -> CallToolResult:
     from memory.errors import UsageError
 
     if done:
@@ -63,13 +67,22 @@ async def _uploaded(datasets: Any, upload: str, index: int | None, chunk: str | 
     if index is None or chunk is None:
         raise UsageError("an upload goes on with index and chunk, or ends with done", code="usage.missing",
                          field="chunk", fix=f'dataset_add(upload="{upload}", index=0, chunk=…)')  # fmt: skip
-    state = await datasets.chunk(upload, index, chunk)
-    again = f'dataset_add(upload="{upload}", index={index + 1}, chunk=…), or done=true after the last'
-    return reply(state, f"chunk {index} is kept", next=again)
+    return _uploading(await datasets.chunk(upload, index, chunk))
+
+
+def _uploading(state: UploadView) -> CallToolResult:
+    index = state.missing[0] if state.missing else state.chunks
+    left = state.size - state.received
+    more = (
+        f'dataset_add(upload="{state.upload}", index={index}, chunk=…) with at most {state.largest_chunk} bytes a chunk'
+    )
+    again = more if left > 0 else f'dataset_add(upload="{state.upload}", done=true)'
+    words = f"upload {state.upload}: {state.received} of {state.size} bytes are here"
+    return reply(state.model_dump(mode="json"), words, next=again)
 
 
 def _kept(record: dict[str, Any]) -> CallToolResult:
-    kept = {key: record[key] for key in ("name", "bytes", "sha256") if key in record}
+    kept = {key: record[key] for key in KEPT}
     again = f'dataset_profile(data="{record["name"]}"), then run_start(data="{record["name"]}", target=…)'
     return reply({"dataset": kept}, f"dataset {record['name']} is kept, {record['bytes']} bytes", next=again)
 
@@ -87,7 +100,7 @@ async def dataset_profile(
     services = await session.services()
     if data is None:
         kept = [one.model_dump(mode="json") for one in await services.datasets.list(limit, offset)]
-        rows = [{key: one[key] for key in ("name", "bytes", "sha256") if key in one} for one in kept]
+        rows = [{key: one[key] for key in KEPT} for one in kept]
         return reply({"datasets": rows}, details.lines(rows) or "no dataset yet", next="dataset_profile(data=…)")
     return await _profiled(session, data, target, seconds, (limit, offset))
 
@@ -97,21 +110,19 @@ async def _profiled(
 ) -> CallToolResult:
     services = await session.services()
     profile = await services.datasets.profile(data, target, wait_seconds=seconds)
-    if profile is None:
+    if profile.state == "profiling":
         again = f'dataset_profile(data="{data}") again; it goes on meanwhile'
-        return reply({"data": data, "status": "profiling"}, f"{data} is being profiled", next=again)
-    shown = (await session.privacy()).profile(profile)
+        return reply({"data": data, "state": "profiling"}, f"{data} is being profiled", next=again)
+    shown = (await session.privacy()).knowing(data).profile(profile)
     limit, offset = page
     columns = shown.pop("columns")
     part = columns[offset : offset + limit]
     left = len(columns) - offset - len(part)
-    named = target or (shown.get("target") or {}).get("column") or "…"
-    begin = f'run_start(data="{data}", target="{named}")'
+    named = target or shown.get("proposed_target") or "…"
+    begin = f'run_start(data="{data}", target="{named}") once the person agrees to the target'
     again = f'dataset_profile(data="{data}", offset={offset + limit}) shows {left} more columns' if left > 0 else begin
-    head = details.lines([shown])
-    return reply(
-        {**shown, "total_columns": len(columns), "columns": part}, f"{head}\n{details.lines(part)}", next=again
-    )
+    document = {**shown, "total_columns": len(columns), "columns": part}
+    return reply(document, f"{details.lines([shown])}\n{details.lines(part)}", next=again)
 
 
 ADDS = {"dataset": "name", "file": "path", "file_path": "path", "csv": "text", "content": "text", "data": "rows",

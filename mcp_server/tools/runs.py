@@ -72,9 +72,9 @@ async def _data(session: Session, data: str | None, from_run: str | None) -> str
 
     services = await session.services()
     if data is not None:
-        return str(await services.datasets.locate(data))
+        return str(services.datasets.locate(data))
     if from_run is not None and (view := await services.runs.get(from_run)).data is not None:
-        return str(await services.datasets.locate(view.data))
+        return str(services.datasets.locate(view.data))
     fix = "dataset_profile() lists the datasets; dataset_add keeps a new one"
     raise UsageError("data is missing: a dataset's name or a path", code="usage.missing", field="data", fix=fix)
 
