@@ -32,6 +32,7 @@ class ToolInfo:
         repeats: A second call with the same arguments changes nothing more.
         outside: It reaches beyond this machine.
         aliases: Argument names that models are known to make up, and the right ones.
+        prefixes: Beginnings of made-up names whose rest is a key of the right one: `min_f1` is `f1` of `at_least`.
     """
 
     function: Function
@@ -42,6 +43,7 @@ class ToolInfo:
     repeats: bool = False
     outside: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
+    prefixes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -93,6 +95,10 @@ def arguments_for(tool: ToolInfo, known: Mapping[str, Any], given: Mapping[str, 
     named: dict[str, Any] = {}
     for name, value in given.items():
         right = name if name in known else tool.aliases.get(name.lower(), _folded(name, known))
+        if right is None and (table := _prefixed(name, tool)) is not None:
+            right, key = table
+            earlier = named.pop(right, {})
+            value = {**(earlier if isinstance(earlier, Mapping) else {}), key: value}
         if right is None:
             near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -106,6 +112,12 @@ def arguments_for(tool: ToolInfo, known: Mapping[str, Any], given: Mapping[str, 
             raise UsageError(f"{right!r} is given twice, once as {name[:80]!r}", code="usage.twice", field=right)
         named[right] = value
     return named
+
+
+def _prefixed(name: str, tool: ToolInfo) -> tuple[str, str] | None:
+    """The table and its key that a name such as `min_accuracy` means."""
+    found = next((begin for begin in tool.prefixes if name.startswith(begin) and len(name) > len(begin)), None)
+    return None if found is None else (tool.prefixes[found], name[len(found) :])
 
 
 def _folded(name: str, known: Mapping[str, Any]) -> str | None:

@@ -153,7 +153,7 @@ STARTS = {
     "requirements": "at_least", "idempotency_key": "request_id", "retrain": "from_run",
 }  # fmt: skip
 TOOLS = (
-    ToolInfo(run_start, "Train a model", FOLLOWED, aliases=STARTS),
+    ToolInfo(run_start, "Train a model", FOLLOWED, aliases=STARTS, prefixes={"min_": "at_least", "max_": "at_most"}),
     ToolInfo(run_get, "One run", FOLLOWED, reads=True, aliases=ALIASES),
     ToolInfo(run_wait, "Wait for a run", FOLLOWED, aliases={**ALIASES, "timeout": "seconds", "wait": "seconds"}),
     ToolInfo(run_list, "Runs", {"runs": "array"}, reads=True, aliases={"count": "limit", "state": "status"}),
