@@ -12,7 +12,8 @@ NeuroloomError
 ├── JobError          job.*                a job failed
 ├── RunError          run.*                a run cannot go on
 ├── GateRejected      gate.rejected        a blocking check failed
-└── DeployError       deploy.*             a deployment could not be made or changed
+├── DeployError       deploy.*             a deployment could not be made or changed
+└── CallRefused       auth.* limit.* …     the chat door does not make this call (mcp_server.refusal)
 """
 # ruff: noqa: N818  (the names say what happened: StaleEpoch, not StaleEpochError)
 
