@@ -177,6 +177,11 @@ def search_path(environ: Mapping[str, str] | None = None) -> str:
     return (os.environ if environ is None else environ).get("PATH", os.defpath)
 
 
+def environment() -> dict[str, str]:
+    """The process's whole environment, for whoever has to keep its secrets out of what is sent."""
+    return dict(os.environ)
+
+
 def _variable(name: str) -> str:
     section, key = name.split(".")
     word = key if section == "app" else f"{section}_{key}"

@@ -65,7 +65,8 @@ def explained(error: BaseException, privacy: Privacy) -> CallToolResult:
 def of_error(error: NeuroloomError, privacy: Privacy) -> dict[str, Any]:
     """The document of an error, its fix said in tools."""
     told = privacy.error(error)
-    return {**{key: told.get(key) for key in ("code", "message", "field")}, "next": in_tools(told.get("fix"))}
+    kept = {key: told.get(key) for key in ("code", "message", "field")}
+    return {**kept, "valid": list(getattr(error, "valid", ())), "next": in_tools(told.get("fix"))}
 
 
 def in_tools(fix: str | None) -> str | None:

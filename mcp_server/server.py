@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from mcp.types import CallToolResult, InputRequiredResult, Resource
 
 from mcp_server import completing, prompts, resources, watching
 from mcp_server.failures import explained
+from mcp_server.naming import ToolInfo, no_such_tool
 from mcp_server.session import Session
-from mcp_server.toolset import TOOLS, arguments_for
-from memory.errors import UsageError
+from mcp_server.toolset import TOOLS, names
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerMiddleware
@@ -39,6 +39,7 @@ class ChatServer(MCPServer[Session]):
     """The SDK's server with strict arguments, answers for every failure, and a list of addresses that changes."""
 
     session: Session
+    names: Mapping[str, ToolInfo]
 
     @property
     def bus(self) -> SubscriptionBus:
@@ -49,18 +50,18 @@ class ChatServer(MCPServer[Session]):
         self, name: str, arguments: dict[str, Any], context: Context[Session, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; whatever fails is an answer with a code and what to do next."""
-        registered, tool = self._tool_manager.get_tool(name), TOOLS.get(name)
+        ours = self.names.get(name)
         try:
-            if registered is None:
-                raise _unknown(name)
-            if tool is not None:
-                arguments = arguments_for(tool, registered.parameters["properties"], arguments)
+            if ours is None and self._tool_manager.get_tool(name) is None:
+                raise no_such_tool(name, self.names)
+            if ours is not None:
+                arguments = ours.named(name, arguments)
             return await super().call_tool(name, arguments, context)
         except MCPError:
             raise
         except Exception as error:  # the door's outermost frame
             cause = error.__cause__ if isinstance(error, ToolError) and error.__cause__ is not None else error
-            if tool is None and registered is not None:
+            if ours is None and self._tool_manager.get_tool(name) is not None:
                 raise  # a tool that is not ours, mounted by a suite, fails in its own way
             return explained(cause, await self.session.privacy_of_call(arguments))
 
@@ -89,13 +90,14 @@ def build(
         async with session.living(), watching.living(watchers):
             yield session
 
+    tools = {name: tool.registered() for name, tool in TOOLS.items()}
     server = ChatServer(
         "neuroloom",
         title="Neuroloom",
         version=version("neuroloom"),
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
-        tools=[tool.registered() for tool in TOOLS.values()],
+        tools=list(tools.values()),
         cache_hints={
             "tools/list": CacheHint(MINUTE, "public"),
             "prompts/list": CacheHint(MINUTE, "public"),
@@ -107,16 +109,9 @@ def build(
         log_level="WARNING",
         **more,
     )
-    server.session = session
+    server.session, server.names = session, names(tools)
     resources.register(server)
     prompts.register(server)
     completing.register(server, session)
     watchers = watching.register(server, session)
     return server, session
-
-
-def _unknown(name: str) -> UsageError:
-    from agents.metrics import nearest
-
-    words = f"there is no tool {name[:80]!r}{nearest(name[:80], list(TOOLS))}"
-    return UsageError(words, code="usage.no_such_tool", field="name", fix=f"use one of {', '.join(TOOLS)}")

@@ -5,7 +5,6 @@ Input schemas are made from the functions' signatures and freed of what costs a 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from typing import Any
 
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
+
+from mcp_server import naming
 
 Function = Callable[..., Awaitable[CallToolResult]]
 MODULES = ("datasets", "runs", "control", "results", "models", "deployments", "memory", "machine")
@@ -79,51 +80,12 @@ def _tools() -> Mapping[str, ToolInfo]:
 TOOLS: Mapping[str, ToolInfo] = _tools()
 
 
-def arguments_for(tool: ToolInfo, known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments under their right names.
-
-    Args:
-        tool: The tool that is called.
-        known: Its properties by name.
-        given: As the client sent them.
-
-    Raises:
-        UsageError: a name that is none of the tool's, with the nearest; or one given twice.
-    """
-    from memory.errors import UsageError
-
-    named: dict[str, Any] = {}
-    for name, value in given.items():
-        right = name if name in known else tool.aliases.get(name.lower(), _folded(name, known))
-        if right is None and (table := _prefixed(name, tool)) is not None:
-            right, key = table
-            earlier = named.pop(right, {})
-            value = {**(earlier if isinstance(earlier, Mapping) else {}), key: value}
-        if right is None:
-            near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise UsageError(
-                f"{tool.name} has no argument {name[:80]!r}{hint}",
-                code="usage.no_such_argument",
-                field=name[:80],
-                fix=f"call {tool.name} with only: {', '.join(known) or 'no argument'}",
-            )
-        if right in named:
-            raise UsageError(f"{right!r} is given twice, once as {name[:80]!r}", code="usage.twice", field=right)
-        named[right] = value
-    return named
-
-
-def _prefixed(name: str, tool: ToolInfo) -> tuple[str, str] | None:
-    """The table and its key that a name such as `min_accuracy` means."""
-    found = next((begin for begin in tool.prefixes if name.startswith(begin) and len(name) > len(begin)), None)
-    return None if found is None else (tool.prefixes[found], name[len(found) :])
-
-
-def _folded(name: str, known: Mapping[str, Any]) -> str | None:
-    """`minAccuracy` and `min-accuracy` are `min_accuracy`."""
-    letters = {one.replace("_", ""): one for one in known}
-    return letters.get(name.lower().replace("_", "").replace("-", ""))
+def names(tools: Mapping[str, Tool]) -> dict[str, naming.ToolInfo]:
+    """The argument names of the tools, as they were registered, with what they are also called."""
+    return {
+        name: naming.ToolInfo(frozenset(tool.parameters["properties"]), TOOLS[name].aliases, TOOLS[name].prefixes)
+        for name, tool in tools.items()
+    }
 
 
 def _lean(schema: Any) -> Any:

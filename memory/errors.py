@@ -14,6 +14,7 @@ NeuroloomError
 ├── GateRejected      gate.rejected        a blocking check failed
 ├── DeployError       deploy.*             a deployment could not be made or changed
 └── PrivacyRefused    privacy.refused      it may hold cells of a person's table, which do not leave here
+└── CallRefused       auth.* limit.* …     the chat door does not make this call (mcp_server.refusal)
 """
 # ruff: noqa: N818  (the names say what happened: StaleEpoch, not StaleEpochError)
 

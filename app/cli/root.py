@@ -42,6 +42,8 @@ COMMANDS = (
     Row("auth", "app.cli.auth:auth", "Machine", "Keep, show or forget the login of a backend."),
     Row("mcp", "app.cli.mcp:mcp", "Chat", "Serve a chat client (stdio, or HTTP on this machine)."),
     Row("mcp-token", "app.cli.tokens:tokens", "Chat", "Tokens of the chat door over HTTP."),
+    Row("mcp-token", "app.cli.tokens:tokens", "Machine", "Tokens of the chat door over HTTP."),
+    Row("audit", "app.cli.audit:audit", "Machine", "The record of what chats did."),
     Row("config", "app.cli.machine:config", "Machine", "List every setting and where it came from."),
     Row("doctor", "app.cli.machine:doctor", "Machine", "What works here, what does not, and the fix."),
     Row("down", "app.cli.machine:down", "Machine", "Stop runner, deployments and embedded Redis."),

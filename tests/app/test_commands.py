@@ -21,6 +21,7 @@ from tests.app.fake_services import ROW, RUN, FakeRuns
 READS: list[list[str]] = [
     ["runs"], ["show"], ["show", "r-2026"], ["watch"], ["logs"], ["report"], ["deployments"], ["memory", "list"],
     ["memory", "get", "neural/architecture"], ["config"], ["auth", "status"], ["mcp-token", "list"],
+    ["audit", "verify"],
 ]  # fmt: skip
 
 
@@ -43,6 +44,7 @@ def test_every_command_of_the_issue_is_there() -> None:
         "rollback", "deployments", "undeploy", "retrain", "memory", "auth", "doctor", "down", "config", "completion",
         "mcp-token", "mcp",
         "steer",
+        "audit",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from mcp_server.toolset import TOOLS, arguments_for
-from memory.errors import UsageError
+from mcp_server.refusal import CallRefused
+from mcp_server.toolset import TOOLS, names
 
-SCHEMAS: Mapping[str, Any] = {name: tool.registered().parameters["properties"] for name, tool in TOOLS.items()}
+NAMES = names({name: tool.registered() for name, tool in TOOLS.items()})
 
 
 def named(tool: str, **given: Any) -> dict[str, Any]:
-    return arguments_for(TOOLS[tool], SCHEMAS[tool], given)
+    return NAMES[tool].named(tool, given)
 
 
 @pytest.mark.parametrize(
@@ -35,20 +34,20 @@ def test_common_misnamings_are_put_right(tool: str, given: dict[str, Any], right
 
 
 def test_an_unknown_argument_is_refused_with_the_nearest_and_all_known_names() -> None:
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(CallRefused) as refused:
         named("run_start", data="x.csv", epoks=3)
-    assert refused.value.code == "usage.no_such_argument"
+    assert refused.value.code == "usage.unknown_argument"
     assert "'epochs'" in refused.value.message
-    assert "at_least" in str(refused.value.fix)
+    assert "at_least" in refused.value.valid
 
 
 def test_the_same_argument_under_two_names_is_refused() -> None:
-    with pytest.raises(UsageError, match="twice"):
+    with pytest.raises(CallRefused, match="twice"):
         named("run_get", run="r-1", run_id="r-2")
 
 
 def test_every_alias_leads_to_an_argument_and_hides_none() -> None:
     for name, tool in TOOLS.items():
         for alias, right in tool.aliases.items():
-            assert right in SCHEMAS[name], (name, alias)
-            assert alias not in SCHEMAS[name], (name, alias)
+            assert right in NAMES[name].arguments, (name, alias)
+            assert alias not in NAMES[name].arguments, (name, alias)

@@ -155,17 +155,32 @@ async def test_a_client_of_either_revision_calls_and_sees_progress(closed: Serve
         httpx2.AsyncClient(headers=closed.headers, timeout=60) as http,
         Client(streamable_http_client(closed.url, http_client=http), mode=mode) as client,
     ):
-        answer = await client.call_tool("echo", {"word": "salt"})
-        assert answer.structured_content == {"word": "salt", "caller": "local"}
-        await client.call_tool("steps", {"count": 3}, progress_callback=noted)
+        answer = await client.call_tool("run_get", {"word": "salt"})
+        assert answer.structured_content == {"word": "salt", "caller": "first", "door": "http"}
+        await client.call_tool("run_wait", {"count": 3}, progress_callback=noted)
     assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_each_call_is_made_with_the_scopes_of_its_own_token(closed: Served, mode: Any) -> None:
+    made = Tokens(closed.home).create(f"reader-{mode}", ["read"])
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {made}"}, timeout=60) as http,
+        Client(streamable_http_client(closed.url, http_client=http), mode=mode) as client,
+    ):
+        read = await client.call_tool("run_get", {"word": "salt"})
+        refused = await client.call_tool("deployment_change", {"word": "salt"})
+    assert read.structured_content["caller"] == f"reader-{mode}"
+    assert refused.is_error
+    assert refused.structured_content["error"]["code"] == "auth.scope"
 
 
 async def test_without_a_token_this_machine_is_served_and_web_pages_are_not(free: Served) -> None:
     assert free.token is None
     assert not Tokens(free.home).path.exists()
     async with Client(free.url) as client:
-        assert not (await client.call_tool("echo", {"word": "salt"})).is_error
+        answer = await client.call_tool("unlisted", {"word": "salt"})
+    assert answer.structured_content == {"word": "salt", "caller": "loopback", "door": "http"}
     assert post(free, Host="evil.example").status_code == 421
     assert post(free, Origin="https://evil.example").status_code == 403
 
