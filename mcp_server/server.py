@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, InputRequiredResult, Resource
+from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, Resource
 
 from mcp_server import completing, prompts, resources, watching
 from mcp_server.failures import explained
@@ -64,6 +64,17 @@ class ChatServer(MCPServer[Session]):
             if ours is None and self._tool_manager.get_tool(name) is not None:
                 raise  # a tool that is not ours, mounted by a suite, fails in its own way
             return explained(cause, await self.session.privacy_of_call(arguments))
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Session, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """A prompt; an unknown name or a missing argument is the caller's error, in words."""
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:
+            known = [prompt.name for prompt in await self.list_prompts()]
+            words = f"{str(error)[:300]} (prompts: {', '.join(known)})"
+            raise MCPError(code=INVALID_PARAMS, message=words) from error
 
     async def list_resources(self) -> list[Resource]:
         """The fixed addresses, and those of the newest runs and of the datasets."""

@@ -6,6 +6,7 @@ in `asking.py`.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Annotated, Any
@@ -120,6 +121,12 @@ def _reports(server: MCPServer[Any]) -> None:
         for step in (0, 50, 100):
             await ctx.report_progress(step, 100, f"Completed step {step} of 100")
         return "done"
+
+    @server.tool(description="Tells that it began, and waits until it is cancelled; no name of the suite.")
+    async def test_endless(ctx: Context[Any, Any]) -> str:
+        await ctx.report_progress(1, None, "it waits")
+        await asyncio.Event().wait()
+        return "never"
 
     @server.tool(description=FIXTURE)
     async def test_reconnection(ctx: Context[Any, Any]) -> str:

@@ -16,9 +16,9 @@ from mcp.types import JSONRPCMessage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.settings import load
+from app.settings import Settings, load
 from mcp_server import http
-from mcp_server.server import build
+from mcp_server.server import ChatServer, build
 from tests.conformance import fixtures
 
 RETRY_MS = 200
@@ -47,11 +47,17 @@ class KeptEvents(EventStore):
         return stream
 
 
-async def serve() -> None:
-    """Serve until told to end."""
-    settings = load()
+def mounted(settings: Settings) -> ChatServer:
+    """The product's server with the fixtures."""
     server, _ = build(settings)
     fixtures.register(server)
+    return server
+
+
+async def listen() -> None:
+    """Serve over HTTP until told to end."""
+    settings = load()
+    server = mounted(settings)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -63,4 +69,7 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    if "--stdio" in sys.argv:
+        mounted(load()).run("stdio")
+    else:
+        asyncio.run(listen())
