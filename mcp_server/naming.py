@@ -34,7 +34,7 @@ class ToolInfo:
         if unknown:
             raise self._unknown(tool, unknown)
         found: dict[str, Any] = {}
-        for name, value in given.items():
+        for name, value in sorted(given.items(), key=lambda one: one[0] not in self.arguments):
             right, key = self._right(name)
             if right is None:
                 continue
