@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from app.services import Services
+from app.settings import load
 from memory.errors import GateRejected, InputError, RedisAway
 from memory.measurement import Measurement, Provenance
+from phases.privacy.privacy import Privacy
 from phases.request import RunRequest
+from phases.services.datasets import Datasets
 from phases.views import (
     CheckView,
     DeploymentView,
@@ -258,16 +261,31 @@ class FakeNotes:
         return ["architecture", "dataset"]
 
 
+class FakeGuard:
+    """Knows no run's table."""
+
+    def plain(self, *said: str) -> Privacy:
+        return Privacy("aggregates", said=said)
+
+    async def of(self, run: str, *said: str) -> Privacy:
+        return Privacy("aggregates", said=said)
+
+
 @dataclass
 class FakeServices:
     runs: FakeRuns
     deployments: FakeDeployments
     models: FakeModels
     notes: FakeNotes
+    datasets: Datasets
+    guard: FakeGuard
 
 
 def services(runs: FakeRuns) -> Services:
-    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs))
+    """Fakes, and the real datasets service of the current folder, which needs no memory."""
+    found = load()
+    datasets = Datasets(Path.cwd(), found.runner, found.dataset, found.privacy)
+    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs), datasets, FakeGuard())
 
 
 def main() -> int:

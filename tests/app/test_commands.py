@@ -21,6 +21,7 @@ from tests.app.fake_services import ROW, RUN, FakeRuns
 READS: list[list[str]] = [
     ["runs"], ["show"], ["show", "r-2026"], ["watch"], ["logs"], ["report"], ["deployments"], ["memory", "list"],
     ["memory", "get", "neural/architecture"], ["config"], ["auth", "status"],
+    ["dataset", "list"],
 ]  # fmt: skip
 
 
@@ -41,6 +42,7 @@ def test_every_command_of_the_issue_is_there() -> None:
     wanted = {
         "run", "runs", "show", "watch", "logs", "approve", "resume", "cancel", "rm", "report", "predict", "deploy",
         "rollback", "deployments", "undeploy", "retrain", "memory", "auth", "doctor", "down", "config", "completion",
+        "dataset",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
