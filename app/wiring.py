@@ -17,7 +17,9 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.services import Services
     from memory.store import Memory
+    from phases.services.datasets import Datasets
     from phases.services.deployments import Deployments
+    from phases.services.guard import Guard
     from phases.services.models import Models
     from phases.services.notes import Notes
     from phases.services.runs import Runs
@@ -83,6 +85,21 @@ class OpenServices:
         from phases.services.notes import Notes
 
         return Notes(self.memory, self.runs)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """Tables kept by name."""
+        from phases.services.datasets import Datasets
+
+        settings = self.settings
+        return Datasets(Path.cwd(), settings.runner, settings.dataset, settings.privacy)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What may leave through doors other than the command line."""
+        from phases.services.guard import Guard
+
+        return Guard(self.memory, self.settings.privacy.level)
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ COMMANDS = (
     Row("resume", "app.cli.steering:resume", "Runs", "Go on with a failed or cancelled run."),
     Row("cancel", "app.cli.steering:cancel", "Runs", "Stop a run; it can be resumed."),
     Row("rm", "app.cli.steering:rm", "Runs", "Delete an ended run and its files."),
+    Row("dataset", "app.cli.datasets:dataset", "Data", "Keep, list, profile and remove tables by name."),
     Row("predict", "app.cli.models:predict", "Models", "Predict rows with a run's or deployment's model."),
     Row("retrain", "app.cli.models:retrain", "Models", "The same recipe on new data; swapped only if better."),
     Row("deploy", "app.cli.deployments:deploy", "Deployments", "Serve the model of a run."),

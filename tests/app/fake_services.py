@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from app.services import Services
+from app.settings import load
 from memory.errors import GateRejected, InputError, RedisAway
 from memory.measurement import Measurement, Provenance
 from phases.privacy.schema import Schema
 from phases.request import RunRequest
 from phases.steering import SteerOrder, words
+from phases.privacy.privacy import Privacy
+from phases.request import RunRequest
+from phases.services.datasets import Datasets
 from phases.views import (
     CheckView,
     DeploymentView,
@@ -261,6 +265,16 @@ class FakeNotes:
         return ["architecture", "dataset"]
 
 
+class FakeGuard:
+    """Knows no run's table."""
+
+    def plain(self, *said: str) -> Privacy:
+        return Privacy("aggregates", said=said)
+
+    async def of(self, run: str, *said: str) -> Privacy:
+        return Privacy("aggregates", said=said)
+
+
 @dataclass
 class FakeSteering:
     runs: FakeRuns
@@ -289,6 +303,15 @@ class FakeServices:
 def services(runs: FakeRuns) -> Services:
     parts = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeNotes(runs), FakeSchemas()
     return FakeServices(runs, *parts)
+    datasets: Datasets
+    guard: FakeGuard
+
+
+def services(runs: FakeRuns) -> Services:
+    """Fakes, and the real datasets service of the current folder, which needs no memory."""
+    found = load()
+    datasets = Datasets(Path.cwd(), found.runner, found.dataset, found.privacy)
+    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs), datasets, FakeGuard())
 
 
 def main() -> int:

@@ -22,6 +22,8 @@ READS: list[list[str]] = [
     ["runs"], ["show"], ["show", "r-2026"], ["watch"], ["logs"], ["report"], ["deployments"], ["memory", "list"],
     ["memory", "get", "neural/architecture"], ["config"], ["auth", "status"], ["mcp-token", "list"],
     ["audit", "verify"],
+    ["memory", "get", "neural/architecture"], ["config"], ["auth", "status"],
+    ["dataset", "list"],
 ]  # fmt: skip
 
 
@@ -45,6 +47,7 @@ def test_every_command_of_the_issue_is_there() -> None:
         "mcp-token", "mcp",
         "steer",
         "audit",
+        "dataset",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
