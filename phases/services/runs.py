@@ -16,6 +16,7 @@ from memory.errors import InputError, NeuroloomError, RunError, UsageError
 from memory.store import Envelope, Lease, Memory, new_run_id
 from phases import fresh_phases
 from phases.clock import now
+from phases.questions import check_answer, ends_the_run
 from phases.request import RunRequest
 from phases.services.view import build_view
 from phases.settings import RunnerSettings
@@ -220,12 +221,14 @@ class Runs:
                 field="question",
                 fix=f"see: neuroloom show {run}",
             )
-        _check_answer(asked, answer)
+        check_answer(asked, answer)
         doors = (await self._request(run)).terms.policy.doors
         if door not in doors:
             raise RunError(
                 f"answers from {door!r} do not count here; those from {', '.join(doors)} do", code="run.door"
             )
+        if ends_the_run(asked, answer):
+            return await self.cancel(run)
         value = {"id": question, "value": answer, "door": door, "at": now()}
         await self.memory.put(run, "answer", value, by=door, write_id=f"answer:{question}")
         await self.wake(run, state, {"question": None, "reason": None})
@@ -347,14 +350,3 @@ class Runs:
 def _closed(status: str) -> str:
     """A phase's status when its run ends: what ran failed, what was to come is skipped."""
     return {"running": "failed", "pending": "skipped"}.get(status, status)
-
-
-def _check_answer(asked: dict[str, Any], answer: dict[str, Any]) -> None:
-    choices = asked.get("choices") or []
-    if asked.get("kind") == "target" and choices and answer.get("target") not in choices:
-        raise InputError(
-            f"there is no column {answer.get('target')!r}{nearest(str(answer.get('target')), choices)}",
-            code="input.no_such_target",
-            field="target",
-            fix="name a column of the table: neuroloom approve RUN --target COLUMN",
-        )

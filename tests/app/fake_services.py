@@ -80,6 +80,8 @@ def a_run(status: str, **changes: Any) -> RunView:
 QUESTIONS = {
     "target": QuestionView(id="q1", kind="target", text="Which column shall be predicted?", proposal="species",
                            reason="it is the last column and has three classes", choices=("species", "island")),
+    "budget": QuestionView(id="q3", kind="budget", text="60 epochs take about 9 min, and there are 2 min.",
+                           proposal="cut", choices=("cut", "continue", "cancel")),
     "approval": QuestionView(id="q2", kind="deploy", text="Deploy 'penguins' on this machine?", proposal="yes"),
 }  # fmt: skip
 OUTCOMES = {
@@ -91,6 +93,7 @@ OUTCOMES = {
         "failed", error=ErrorView(code="input.ragged", message="line 3 has 4 fields, not 5", field="data")
     ),
     "target": a_run("waiting", question=QUESTIONS["target"]),
+    "budget": a_run("waiting", question=QUESTIONS["budget"]),
     "approval": a_run("waiting", question=QUESTIONS["approval"]),
     "endless": a_run("running"),
     "stubborn": a_run("running"),

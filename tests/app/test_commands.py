@@ -139,14 +139,23 @@ def test_watch_ends_with_the_runs_own_code_and_cancels_nothing(
         (["approve", "latest", "--reject", "--why", "no"], "approval", {"approve": False, "why": "no"}),
         (["approve"], "target", {"target": "species"}),
         (["approve", "latest", "--target", "island"], "target", {"target": "island"}),
+        (["approve"], "budget", {"approve": True, "why": None}),
+        (["approve", "latest", "--choose", "continue"], "budget", {"choice": "continue"}),
     ],
 )
 def test_approve_answers_the_question_by_its_id(
     call: Call, runs: FakeRuns, args: list[str], scenario: str, answer: dict[str, Any]
 ) -> None:
     assert call(*args, scenario=scenario).code == 0
-    question = {"approval": "q2", "target": "q1"}[scenario]
+    question = {"approval": "q2", "target": "q1", "budget": "q3"}[scenario]
     assert ("answer", (RUN, question, answer, "cli")) in runs.calls
+
+
+def test_what_a_budget_question_offers_is_shown_as_commands(call: Call) -> None:
+    out = call("show", scenario="budget").out
+    assert all(f"neuroloom approve {RUN} --choose {choice}" in out for choice in ("cut", "continue", "cancel"))
+    told = call("approve", "latest", "--choose", "cut", scenario="approval")
+    assert told.code == 4 and "does not ask for a choice" in told.err
 
 
 def test_resume_follows_the_run_and_ends_with_its_code(call: Call, runs: FakeRuns) -> None:

@@ -110,7 +110,7 @@ def test_that_it_was_steered_is_on_record_and_in_the_report(house: House, steere
     assert [record["order"] for record in metrics["steered"]] == steered["orders"]
     assert (metrics["stopped"], metrics["chosen_by"], metrics["metric_name"]) == ("control", "macro_f1", "macro_f1")
     assert metrics["restored"]["equal"] and metrics["steering_missed"] == []
-    kept = house.document("memory", "get", "steering", "--run", run)
+    kept: Any = house.document("memory", "get", "steering", "--run", run)
     assert [(one["by"], one["job"]) for one in kept] == [("cli", "train-1")] * 3 and kept[1]["note"] == "classes matter"
     document = house.document("show", run)
     assert document["status"] == "finished", document["error"]
