@@ -272,16 +272,36 @@ class FakeSteering:
 
 
 @dataclass
+class FakeComparison:
+    runs: FakeRuns
+
+    async def compare(self, runs: Sequence[str]) -> dict[str, Any]:
+        self.runs.note("compare", list(runs))
+        value = measured(0.91, interval=(0.88, 0.94)).model_dump(mode="json")
+        row = {"run_id": RUN, "status": "finished", "target": "species", "metric": "accuracy", "epochs": 31,
+               "metrics": {"accuracy": value}, "baselines": {"trees": value}, "parameters": None,
+               "run_seconds": 12.0}  # fmt: skip
+        other = {**row, "run_id": runs[-1], "metric": None, "epochs": None}
+        alike = {"comparable": len(runs) == 2, "why_not": [f"not the same seed (0: {RUN}; 1: {runs[-1]})"]}
+        best = {"run_id": RUN, "told": f"{RUN} is best by accuracy"} if alike["comparable"] else None
+        rates = {"training.rate": [0.001, None], "data.columns": [["a", "b"], ["a"]]}
+        return {"runs": [row, other], "differences": rates, **alike, "metric": "accuracy", "best": best}
+
+
+@dataclass
 class FakeServices:
     runs: FakeRuns
     deployments: FakeDeployments
     models: FakeModels
     steering: FakeSteering
+    comparison: FakeComparison
     notes: FakeNotes
 
 
 def services(runs: FakeRuns) -> Services:
-    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeNotes(runs))
+    return FakeServices(
+        runs, FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeNotes(runs)
+    )
 
 
 def main() -> int:

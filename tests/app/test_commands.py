@@ -41,7 +41,7 @@ def test_every_command_of_the_issue_is_there() -> None:
     wanted = {
         "run", "runs", "show", "watch", "logs", "approve", "resume", "cancel", "rm", "report", "predict", "deploy",
         "rollback", "deployments", "undeploy", "retrain", "memory", "auth", "doctor", "down", "config", "completion",
-        "steer",
+        "steer", "compare",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
@@ -173,6 +173,15 @@ def test_steer_hands_over_what_was_said_and_nothing_else(call: Call, runs: FakeR
     told = call("steer", "latest", "--rate", "0.5", "--metric", "f1", "--note", "slower")
     assert told.out == "learning rate × 0.5, best epoch chosen by f1\n"
     assert ("steer", ("latest", {"rate": 0.5, "metric": "f1"}, "slower", "cli")) in runs.calls
+
+
+def test_compare_shows_runs_side_by_side_what_differs_and_the_best_or_why_not(call: Call) -> None:
+    told = call("compare", "latest", "r-other").out
+    assert f"{RUN}  finished  species  accuracy  0.91 (0.88–0.94)  0.91" in told
+    assert "training.rate  0.001" in told and "a, b" in told and told.endswith(f"{RUN} is best by accuracy\n")
+    told = call("compare", "latest", "r-other", "r-third").out
+    assert "the numbers cannot be compared:\n  not the same seed (0: " in told and "is best" not in told
+    assert call("compare", "latest", "r-other", "--json").document()["best"]["run_id"] == RUN
 
 
 def test_rm_needs_a_yes_and_names_the_whole_id(call: Call, runs: FakeRuns) -> None:
