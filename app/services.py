@@ -101,6 +101,13 @@ class SteeringService(Protocol):
         """
 
 
+class ComparisonService(Protocol):
+    """Runs side by side."""
+
+    async def compare(self, runs: Sequence[str]) -> dict[str, Any]:
+        """Two to ten runs: `{"runs", "differences", "comparable", "why_not", "metric", "best"}`."""
+
+
 class NotesService(Protocol):
     """The shared `neural/*` memory as people and chats read and write it."""
 
@@ -206,6 +213,10 @@ class Services(Protocol):
     @property
     def steering(self) -> SteeringService:
         """Orders to live runs."""
+
+    @property
+    def comparison(self) -> ComparisonService:
+        """Runs side by side."""
 
     @property
     def notes(self) -> NotesService:

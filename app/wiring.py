@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.services import Services
     from memory.store import Memory
     from phases.services.datasets import Datasets
+    from phases.services.comparison import Comparison
     from phases.services.deployments import Deployments
     from phases.services.guard import Guard
     from phases.services.models import Models
@@ -78,6 +79,13 @@ class OpenServices:
         from phases.services.steering import Steering
 
         return Steering(self.memory, self.runs, self.settings.runner)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Runs side by side."""
+        from phases.services.comparison import Comparison
+
+        return Comparison(self.memory, self.runs)
 
     @cached_property
     def notes(self) -> Notes:

@@ -27,6 +27,7 @@ COMMANDS = (
     Row("watch", "app.cli.reading:watch", "Runs", "Follow a run until it ends."),
     Row("logs", "app.cli.reading:logs", "Runs", "Print the logs of a run's jobs, or of a deployment."),
     Row("report", "app.cli.reading:report", "Runs", "Say where the report is, or open it."),
+    Row("compare", "app.cli.compare:compare", "Runs", "Put runs side by side, and say what may be compared."),
     Row("approve", "app.cli.steering:approve", "Runs", "Answer the question a run waits for."),
     Row("steer", "app.cli.steer:steer", "Runs", "Tell a run that trains: stop early, lower rate, epochs, metric."),
     Row("resume", "app.cli.steering:resume", "Runs", "Go on with a failed or cancelled run."),

@@ -85,6 +85,8 @@ def a_run(status: str, **changes: Any) -> RunView:
 QUESTIONS = {
     "target": QuestionView(id="q1", kind="target", text="Which column shall be predicted?", proposal="species",
                            reason="it is the last column and has three classes", choices=("species", "island")),
+    "budget": QuestionView(id="q3", kind="budget", text="60 epochs take about 9 min, and there are 2 min.",
+                           proposal="cut", choices=("cut", "continue", "cancel")),
     "approval": QuestionView(id="q2", kind="deploy", text="Deploy 'penguins' on this machine?", proposal="yes"),
 }  # fmt: skip
 OUTCOMES = {
@@ -96,6 +98,7 @@ OUTCOMES = {
         "failed", error=ErrorView(code="input.ragged", message="line 3 has 4 fields, not 5", field="data")
     ),
     "target": a_run("waiting", question=QUESTIONS["target"]),
+    "budget": a_run("waiting", question=QUESTIONS["budget"]),
     "approval": a_run("waiting", question=QUESTIONS["approval"]),
     "endless": a_run("running"),
     "stubborn": a_run("running"),
@@ -288,6 +291,20 @@ class FakeSteering:
 class FakeSchemas:
     async def of(self, view: RunView) -> Schema:
         return Schema(target=view.target)
+class FakeComparison:
+    runs: FakeRuns
+
+    async def compare(self, runs: Sequence[str]) -> dict[str, Any]:
+        self.runs.note("compare", list(runs))
+        value = measured(0.91, interval=(0.88, 0.94)).model_dump(mode="json")
+        row = {"run_id": RUN, "status": "finished", "target": "species", "metric": "accuracy", "epochs": 31,
+               "metrics": {"accuracy": value}, "baselines": {"trees": value}, "parameters": None,
+               "run_seconds": 12.0}  # fmt: skip
+        other = {**row, "run_id": runs[-1], "metric": None, "epochs": None}
+        alike = {"comparable": len(runs) == 2, "why_not": [f"not the same seed (0: {RUN}; 1: {runs[-1]})"]}
+        best = {"run_id": RUN, "told": f"{RUN} is best by accuracy"} if alike["comparable"] else None
+        rates = {"training.rate": [0.001, None], "data.columns": [["a", "b"], ["a"]]}
+        return {"runs": [row, other], "differences": rates, **alike, "metric": "accuracy", "best": best}
 
 
 @dataclass
@@ -296,6 +313,7 @@ class FakeServices:
     deployments: FakeDeployments
     models: FakeModels
     steering: FakeSteering
+    comparison: FakeComparison
     notes: FakeNotes
     schemas: FakeSchemas
 
@@ -312,6 +330,9 @@ def services(runs: FakeRuns) -> Services:
     found = load()
     datasets = Datasets(Path.cwd(), found.runner, found.dataset, found.privacy)
     return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs), datasets, FakeGuard())
+    return FakeServices(
+        runs, FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeNotes(runs)
+    )
 
 
 def main() -> int:
