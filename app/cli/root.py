@@ -40,6 +40,8 @@ COMMANDS = (
     Row("deployments", "app.cli.deployments:deployments", "Deployments", "List what is served."),
     Row("rollback", "app.cli.deployments:rollback", "Deployments", "Back to the previous version."),
     Row("undeploy", "app.cli.deployments:undeploy", "Deployments", "Stop serving a deployment."),
+    Row("hook", "app.cli.hook:hook", "Editors", "Answer one event of an editor."),
+    Row("hooks", "app.cli.hook:hooks", "Editors", "Hook verbs of the reference system."),
     Row("memory", "app.cli.memory:memory", "Machine", "Read and write the shared neural/* memory."),
     Row("auth", "app.cli.auth:auth", "Machine", "Keep, show or forget the login of a backend."),
     Row("mcp", "app.cli.mcp:mcp", "Chat", "Serve a chat client (stdio, or HTTP on this machine)."),

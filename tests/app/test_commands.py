@@ -49,6 +49,7 @@ def test_every_command_of_the_issue_is_there() -> None:
         "audit",
         "dataset",
         "steer", "compare",
+        "hook", "hooks",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
