@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from phases.privacy.schema import Schema
 from phases.datasets import DatasetProfile, DatasetView, Profiling, UploadView
 from phases.request import RunRequest
 from phases.steering import SteerOrder
@@ -121,11 +120,6 @@ class NotesService(Protocol):
         """Every key that has a value."""
 
 
-class SchemasService(Protocol):
-    """What is known of the tables behind runs, for doors that must not tell cells."""
-
-    async def of(self, view: RunView) -> Schema:
-        """Columns, kinds, classes and personal data; empty while no job has looked at the table."""
 class DatasetReadsService(Protocol):
     """Tables of this workspace, read; `locate` and `profile` take a dataset's name or a path in the data roots."""
 
@@ -205,10 +199,6 @@ class Services(Protocol):
     @property
     def models(self) -> ModelsService:
         """Predict and retrain."""
-
-    @property
-    def schemas(self) -> SchemasService:
-        """What is known of runs' tables."""
 
     @property
     def steering(self) -> SteeringService:

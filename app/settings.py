@@ -15,9 +15,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mcp_server.settings import ChatSettings
 from app.folders import config_file, state_folder
 from app.folders import config_folder as config_folder
+from mcp_server.settings import ChatSettings
 from memory.errors import UsageError
 from memory.records import MemorySettings
 from phases.request import RunSettings

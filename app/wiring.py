@@ -17,14 +17,13 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.services import Services
     from memory.store import Memory
-    from phases.services.datasets import Datasets
     from phases.services.comparison import Comparison
+    from phases.services.datasets import Datasets
     from phases.services.deployments import Deployments
     from phases.services.guard import Guard
     from phases.services.models import Models
     from phases.services.notes import Notes
     from phases.services.runs import Runs
-    from phases.services.schemas import Schemas
     from phases.services.steering import Steering
 
 RUNNER_MODULE = "app.runner"
@@ -65,13 +64,6 @@ class OpenServices:
         from phases.services.models import Models
 
         return Models(self.memory, self.runs, self.deployments, self.settings.runner)
-
-    @cached_property
-    def schemas(self) -> Schemas:
-        """What is known of runs' tables."""
-        from phases.services.schemas import Schemas
-
-        return Schemas(self.memory)
 
     @cached_property
     def steering(self) -> Steering:

@@ -42,7 +42,8 @@ class ToolInfo:
                 earlier = found.pop(right, {})
                 value = {**(earlier if isinstance(earlier, Mapping) else {}), key: value}
             if right in found:
-                raise CallRefused(f"{right!r} is given twice, once as {shown(name)}", code="usage.twice", field=name[:80],
+                told = f"{right!r} is given twice, once as {shown(name)}"
+                raise CallRefused(told, code="usage.twice", field=name[:80],
                                   next=f"call {tool} again with {right!r} once; nothing was done")  # fmt: skip
             found[right] = value
         return found

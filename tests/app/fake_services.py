@@ -16,12 +16,10 @@ from app.services import Services
 from app.settings import load
 from memory.errors import GateRejected, InputError, RedisAway
 from memory.measurement import Measurement, Provenance
-from phases.privacy.schema import Schema
-from phases.request import RunRequest
-from phases.steering import SteerOrder, words
 from phases.privacy.privacy import Privacy
 from phases.request import RunRequest
 from phases.services.datasets import Datasets
+from phases.steering import SteerOrder, words
 from phases.views import (
     CheckView,
     DeploymentView,
@@ -288,9 +286,6 @@ class FakeSteering:
 
 
 @dataclass
-class FakeSchemas:
-    async def of(self, view: RunView) -> Schema:
-        return Schema(target=view.target)
 class FakeComparison:
     runs: FakeRuns
 
@@ -315,12 +310,6 @@ class FakeServices:
     steering: FakeSteering
     comparison: FakeComparison
     notes: FakeNotes
-    schemas: FakeSchemas
-
-
-def services(runs: FakeRuns) -> Services:
-    parts = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeNotes(runs), FakeSchemas()
-    return FakeServices(runs, *parts)
     datasets: Datasets
     guard: FakeGuard
 
@@ -329,10 +318,8 @@ def services(runs: FakeRuns) -> Services:
     """Fakes, and the real datasets service of the current folder, which needs no memory."""
     found = load()
     datasets = Datasets(Path.cwd(), found.runner, found.dataset, found.privacy)
-    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs), datasets, FakeGuard())
-    return FakeServices(
-        runs, FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeNotes(runs)
-    )
+    changed = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeNotes(runs)
+    return FakeServices(runs, *changed, datasets, FakeGuard())
 
 
 def main() -> int:

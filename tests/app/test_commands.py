@@ -48,7 +48,7 @@ def test_every_command_of_the_issue_is_there() -> None:
         "steer",
         "audit",
         "dataset",
-        "steer", "compare",
+        "compare",
         "hook", "hooks",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
