@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.mcpserver import Context, Elicit
 from pydantic import BaseModel, Field
 
+from mcp_server.principal import Scope
 from mcp_server.session import DOOR, Session, session_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ class Choice(BaseModel):
     """What a form for a question with several answers takes."""
 
     choice: str = Field(description="One of the answers in the question", max_length=100)
+
+
+CHANGES_WHAT_IS_SERVED = frozenset({"deploy", "champion"})
+
+
+def scope_of(question: QuestionView | None) -> Scope:
+    """What a caller must be allowed to do to answer: a question about a deployment is more than one about training."""
+    return "deploy" if question is not None and question.kind in CHANGES_WHAT_IS_SERVED else "train"
 
 
 def can_ask(ctx: Context[Any, Any]) -> bool:

@@ -1,13 +1,18 @@
-"""How the server is run: on standard input and output for the client that started it, or over HTTP."""
+"""How the server is run: on standard input and output for the client that started it, or over HTTP.
+
+Around every call stands the guard: limits, scopes, redaction, audit.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from app.settings import Settings
+    from mcp_server.server import ChatServer
 
 
 def serve(settings: Settings, *, http: bool, token: bool) -> None:
@@ -21,15 +26,33 @@ def serve(settings: Settings, *, http: bool, token: bool) -> None:
     Raises:
         UsageError: the address may not be served so, or is taken.
     """
-    from mcp_server.server import build
-
-    server, _ = build(settings)
+    server = guarded(settings)
     if not http:
         server.run("stdio")
         return
     from mcp_server.http import serve as listen
 
     asyncio.run(listen(server, settings.chat, settings.home, _note, token=token))
+
+
+def guarded(settings: Settings) -> ChatServer:
+    """The server with its guard; secrets are taken out of its log too."""
+    from app.settings import environment
+    from mcp_server.audit import AuditLog
+    from mcp_server.guard import Guard
+    from mcp_server.limits import Limits
+    from mcp_server.naming import ToolInfo
+    from mcp_server.redaction import RedactedLogs, Redactor, known_secrets
+    from mcp_server.server import build
+
+    redactor = Redactor(known_secrets(settings, environment(), ()))
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RedactedLogs(redactor))
+    names: dict[str, ToolInfo] = {}
+    audit = AuditLog(settings.home) if settings.chat.audit else None
+    server, _ = build(settings, [Guard(names, Limits(settings.chat), redactor, audit)])
+    names.update(server.names)
+    return server
 
 
 def _note(text: str) -> None:

@@ -10,6 +10,7 @@ from mcp.server.mcpserver import Context, Elicit
 from pydantic import Field
 
 from mcp_server import asking
+from mcp_server.principal import current
 from mcp_server.session import Session, session_of
 from phases.views import RunView
 
@@ -49,7 +50,8 @@ async def waited(run: str, seconds: float, ctx: Context[Any, Any]) -> Elicit[Any
     """Wait for the run; where it asks and this client shows forms, the form."""
     session = session_of(ctx)
     view = await wait(session, run, seconds, ctx)
-    if view.status == "waiting" and view.question is not None and asking.can_ask(ctx):
+    may = current().may(asking.scope_of(view.question))
+    if view.status == "waiting" and view.question is not None and may and asking.can_ask(ctx):
         return asking.form(view.question, await asking.question_words(session, view))
     return Asked(view)
 

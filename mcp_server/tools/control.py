@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from mcp_server import asking
+from mcp_server import asking, scopes
 from mcp_server.replies import reply
 from mcp_server.session import DOOR, session_of
 from mcp_server.tools.runs import ALIASES, FOLLOWED, followed
@@ -33,6 +33,7 @@ async def run_approve(
     session.forget(run)
     view = await session.look(run)
     asked = _question(view, question)
+    scopes.require(asking.scope_of(asked), f"answering a question about {asked.kind}")
     answer = _answer(asked, approve, target, choice, why)
     if answer is None:
         services = await session.services()

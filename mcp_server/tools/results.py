@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -49,10 +50,25 @@ async def run_compare(ctx: Context[Any, Any], runs: Runs) -> CallToolResult:
     """Runs side by side: metrics with intervals, recipe differences, whether the figures are comparable, the best."""
     session = session_of(ctx)
     services = await session.services()
-    found = await services.comparison.compare(runs)
-    shown = (await session.privacy()).comparison(found)
-    text = details.lines(shown["runs"]) + f"\ncomparable: {shown['comparable']}\nbest: {shown.get('best')}"
-    return reply(shown, text, next="report_get(run=…) of the best; deployment_change(action='start', run=…) serves it")
+    shown = (await session.privacy()).comparison(await services.comparison.compare(runs))
+    rows = [_compared(one, shown["metric"]) for one in shown["runs"]]
+    verdict = (
+        shown["best"]["told"] if shown.get("best") else "no run can be called the best: " + "; ".join(shown["why_not"])
+    )
+    document = {**shown, "runs": rows, "best": shown.get("best") and _verdict(shown["best"])}
+    again = 'report_get(run=…) of the best; deployment_change(action="start", run=…) serves it'
+    return reply(document, f"{verdict}\n{details.lines(rows)}", next=again)
+
+
+def _compared(one: Mapping[str, Any], metric: str | None) -> dict[str, Any]:
+    """One run as a row: the metric that all share, what it took."""
+    kept = ("run_id", "status", "target", "seed", "judged_on", "epochs", "run_seconds")
+    scores = {name: briefs.figure(value) for name, value in one["metrics"].items() if name == (metric or one["metric"])}
+    return {**{key: one[key] for key in kept if one.get(key) is not None}, **scores}
+
+
+def _verdict(best: Mapping[str, Any]) -> dict[str, Any]:
+    return {**best, "value": briefs.figure(best["value"])}
 
 
 TOOLS = (

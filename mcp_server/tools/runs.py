@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context, Resolve
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from mcp_server import asking, briefs, details, waiting
+from mcp_server import asking, briefs, details, principal, scopes, waiting
 from mcp_server.replies import reply
 from mcp_server.session import DOOR, Session, session_of
 from mcp_server.toolset import ToolInfo
@@ -45,7 +45,7 @@ async def run_start(
     budget_seconds: Annotated[float | None, Field(gt=0, le=864_000)] = None,
     seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None,
     gates: Literal["default", "reference"] | None = None,
-    deploy: bool = True,
+    deploy: Annotated[bool | None, Field(description="Serve the model when its gates pass (default: yes)")] = None,
     from_run: Annotated[Short | None, Field(description="Recipe of that run; a deployment's name retrains it")] = None,
     request_id: Annotated[Short | None, Field(description="The same id never starts a second run")] = None,
 ) -> CallToolResult:
@@ -58,9 +58,11 @@ async def run_start(
     retrained = from_run is not None and any(one.name == from_run for one in await services.deployments.list())
     path = await _data(session, data, None if retrained else from_run)
     if retrained and from_run is not None:
+        scopes.require("deploy", "retraining a deployment")
         view = await services.models.retrain(from_run, path, workspace=str(Path.cwd()), door=DOOR)
     else:
-        request = details.request(session, path, given, (at_least, at_most), deploy)
+        serves = principal.current().may("deploy") if deploy is None else deploy
+        request = details.request(session, path, given, (at_least, at_most), serves)
         view = await services.runs.start(request, once=request_id)
     shown = (await session.privacy(view)).run(view)
     return reply(briefs.brief(view, shown), briefs.words(view, shown), next=briefs.next_step(view))
@@ -118,6 +120,7 @@ async def run_wait(
         view = await session.look(run)
         answer = asking.given(view.question, outcome) if view.question is not None else None
         if answer is not None:
+            scopes.require(asking.scope_of(view.question), "answering this question")
             view = await asking.answered(session, view, answer)
     return await followed(session, view)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from phases.privacy.shapes import (
+    DROPPED,
+    Known,
     Shape,
     at_samples,
     cells,
@@ -74,12 +76,13 @@ _SCORES = fields(
         rows(fields(row=cells, prediction=fields(label=label, value=number), truth=label, snapshot_row=number))
     ),
 )  # fmt: skip
+_SPLIT = fields(
+    method=code, fractions=rows(number), group=name, time=name, seed=number, stratify=number, apart=rows(name)
+)
 _DATASET = fields(
     name=name, sha256=code, task=code, target=name, positive=label, labels=rows(label), metric=code,
     features=rows(fields(name=name, kind=code, date_format=code)), dropped=rows(fields(name=name, reason=text)),
-    split=fields(
-        method=code, fractions=rows(number), group=name, time=name, seed=number, stratify=number, apart=rows(name)
-    ),
+    split=_SPLIT,
     target_transform=code, source=_SOURCE,
 )  # fmt: skip
 _DECISION = fields(key=code, type=code, agent=code, reasoner=code, reason=text, at=code, value=fields(notes=rows(text)))
@@ -117,6 +120,35 @@ _CONFIG = fields(
     training=fields(seed=number, epochs=number), validation=fields(gates=code),
 )  # fmt: skip
 _NODES = rows(fields(name=code, role=code, backend=code, round_trip_ms=measurement))
+
+_OF_RECIPES: Mapping[str, Shape] = {
+    "data.split": rows(_SPLIT), "data.metric": rows(code), "data.columns": rows(rows(name)),
+    "request.gates": rows(code), "request.from_run": rows(code), "request.code_version": rows(code),
+    "request.requirements": rows(rows(fields(metric=code, comparison=code, value=number))),
+}  # fmt: skip
+
+
+def differences(value: Any, known: Known) -> Any:
+    """What differs between recipes: the listed names, and numbers and words of architecture and training."""
+    if not isinstance(value, Mapping):
+        return DROPPED
+    own = {key: one for key, one in value.items() if key.startswith(("architecture.", "training."))}
+    listed = {key: _OF_RECIPES[key](one, known) for key, one in value.items() if key in _OF_RECIPES}
+    return {**{key: [code(item, known) for item in one] for key, one in own.items()}, **listed}
+
+
+COMPARISON: Final[Shape] = fields(
+    runs=rows(
+        fields(
+            run_id=code, status=code, error=code, attempt=number, data=name, data_sha256=code, target=name, task=code,
+            split=_SPLIT, seed=number, judged_on=code, metric=code, metrics=_METRICS, baselines=_METRICS,
+            parameters=figure, epochs=number, best_epoch=number, stopped=code, training_seconds=measurement,
+            run_seconds=number,
+        )
+    ),
+    differences=differences, comparable=number, why_not=rows(text), metric=code,
+    best=fields(run_id=code, value=measurement, within_noise=rows(code), told=text),
+)  # fmt: skip
 
 MEMORY: Final[Mapping[str, Shape]] = MappingProxyType(
     {

@@ -12,7 +12,7 @@ from typing import Any
 
 from memory.errors import NeuroloomError, PrivacyRefused
 from phases.privacy.artifacts import holds_no_cells, inside
-from phases.privacy.catalogue import DEPLOYMENT, ERROR, EVENTS, MEMORY, RUN
+from phases.privacy.catalogue import COMPARISON, DEPLOYMENT, ERROR, EVENTS, MEMORY, RUN
 from phases.privacy.level import Level, allows
 from phases.privacy.profile import PROFILE
 from phases.privacy.report import chat_report
@@ -69,6 +69,11 @@ class Privacy:
         classes = tuple(str(one["label"]) for one in document["classes"])
         schema = Schema(columns=columns, target=document["target"], classes=classes)
         told: dict[str, Any] = PROFILE(document, Known(self.level, schema, self.known.said))
+        return told
+
+    def comparison(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Runs side by side, without cells."""
+        told: dict[str, Any] = self._allowed(COMPARISON, found)
         return told
 
     def text(self, message: str) -> str:

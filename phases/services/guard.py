@@ -13,12 +13,16 @@ from phases.privacy.privacy import Privacy
 from phases.privacy.schema import Schema
 from phases.workspace import read_json
 
+KEPT = 64
+Marks = tuple[int, ...]
+
 
 class Guard:
-    """Makes the `Privacy` of runs at the level that is set."""
+    """Makes the `Privacy` of runs at the level that is set; what is known of a run's table is read once per change."""
 
     def __init__(self, memory: Memory, level: Level) -> None:
         self.memory, self.level = memory, level
+        self._kept: dict[str, tuple[Marks, Schema]] = {}
 
     def plain(self, *said: str) -> Privacy:
         """For what is about no run; `said` are names that the caller gave itself."""
@@ -30,14 +34,30 @@ class Guard:
 
     async def schema(self, run: str) -> Schema:
         """The schema of a run's table; empty while it is not known."""
-        dataset, state = await self._value(run, "dataset"), await self._value(run, "state") or {}
-        if not state.get("workspace"):
-            return Schema.of(dataset)
-        return await asyncio.to_thread(_schema, dataset, Path(state["workspace"]))
+        dataset, state = await self.memory.get(run, "dataset"), await self.memory.get(run, "state")
+        value = dataset.value if dataset else None
+        if state is None or not state.value.get("workspace"):
+            return Schema.of(value)
+        root = Path(state.value["workspace"])
+        marks: Marks = (dataset.version if dataset else 0, *_marks(root))
+        kept = self._kept.get(run)
+        if kept is None or kept[0] != marks:
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            kept = self._kept[run] = marks, await asyncio.to_thread(_schema, value, root)
+        return kept[1]
 
-    async def _value(self, run: str, name: str) -> Any:
-        found = await self.memory.get(run, name)
-        return None if found is None else found.value
+
+def _marks(root: Path) -> tuple[int, ...]:
+    """When the files that a schema comes from were written; 0 where one is not there."""
+    found = []
+    for path in (root / "data/snapshot.json", root / "data/preprocessing.json", root / "jobs"):
+        try:
+            found.append(path.stat().st_mtime_ns)
+        except OSError:
+            found.append(0)
+    profiles = sorted(root.glob("jobs/profile-*/result.json"))
+    return (*found, len(profiles))
 
 
 def _schema(dataset: dict[str, Any] | None, root: Path) -> Schema:
