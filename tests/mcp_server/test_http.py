@@ -179,7 +179,7 @@ async def test_each_call_is_made_with_the_scopes_of_its_own_token(closed: Served
         async with client_of(closed, made, mode) as client:
             answers = {needs: await client.call_tool(name, {"word": "salt"}) for name, needs in tools.items()}
         for needs, answer in answers.items():
-            allowed = SCOPES.index(needs) <= at  # type: ignore[arg-type]
+            allowed = SCOPES.index(needs) <= at
             assert answer.is_error is not allowed, (scope, needs)
             told = answer.structured_content
             assert told["caller"] == f"{scope}-{mode}" if allowed else told["error"]["code"] == "auth.scope"
