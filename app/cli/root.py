@@ -34,6 +34,7 @@ COMMANDS = (
     Row("cancel", "app.cli.steering:cancel", "Runs", "Stop a run; it can be resumed."),
     Row("rm", "app.cli.steering:rm", "Runs", "Delete an ended run and its files."),
     Row("predict", "app.cli.models:predict", "Models", "Predict rows with a run's or deployment's model."),
+    Row("models", "app.cli.models:models", "Models", "List the model versions of this folder."),
     Row("retrain", "app.cli.models:retrain", "Models", "The same recipe on new data; swapped only if better."),
     Row("deploy", "app.cli.deployments:deploy", "Deployments", "Serve the model of a run."),
     Row("deployments", "app.cli.deployments:deployments", "Deployments", "List what is served."),
