@@ -27,8 +27,8 @@ class RunsService(Protocol):
         With `here`, a part of an id means a run of this workspace only.
         """
 
-    async def list(self, limit: int = 20) -> Sequence[RunView]:
-        """Newest first, of this workspace."""
+    async def list(self, limit: int = 20, offset: int = 0, status: str | None = None) -> Sequence[RunView]:
+        """Newest first, of this workspace: `limit` of them after the first `offset`, of one status or of all."""
 
     async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
         """Events after a position, each with its own; waits up to `block_ms` for the first."""
@@ -78,7 +78,10 @@ class DeploymentsService(Protocol):
 
 
 class ModelsService(Protocol):
-    """Predictions and retraining."""
+    """Model versions, predictions and retraining."""
+
+    async def list(self, limit: int = 20, offset: int = 0) -> Sequence[dict[str, Any]]:
+        """The workspace's model versions, newest first, each with the deployments that serve it."""
 
     async def predict(self, target: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """`{"predictions", "model", "latency_ms"}` of a run's model, or of a deployment by name."""

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 @click.command(short_help="List the runs of this folder.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most this many.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out the newest so many.")
+@click.option("--status", help="Only runs of this status, such as running.")
 @command_options
-def runs(door: Door, limit: int) -> int:
+def runs(door: Door, limit: int, offset: int, status: str | None) -> int:
     """List the runs of this folder, newest first.
 
     Example:
       neuroloom runs --limit 5
+      neuroloom runs --status waiting
     """
 
     async def work(services: Services) -> list[RunView]:
-        return list(await services.runs.list(limit))
+        return list(await services.runs.list(limit, offset, status))
 
     found = door.call(work)
     door.say({"runs": [_brief(run) for run in found]}, lambda: _listed(found))

@@ -35,6 +35,7 @@ COMMANDS = (
     Row("rm", "app.cli.steering:rm", "Runs", "Delete an ended run and its files."),
     Row("dataset", "app.cli.datasets:dataset", "Data", "Keep, list, profile and remove tables by name."),
     Row("predict", "app.cli.models:predict", "Models", "Predict rows with a run's or deployment's model."),
+    Row("models", "app.cli.models:models", "Models", "List the model versions of this folder."),
     Row("retrain", "app.cli.models:retrain", "Models", "The same recipe on new data; swapped only if better."),
     Row("deploy", "app.cli.deployments:deploy", "Deployments", "Serve the model of a run."),
     Row("deployments", "app.cli.deployments:deployments", "Deployments", "List what is served."),

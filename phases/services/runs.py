@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from agents.metrics import nearest
 from memory.errors import InputError, NeuroloomError, RunError, UsageError
@@ -23,11 +24,13 @@ from phases.services.once import run_of
 from phases.services.view import build_view
 from phases.settings import RunnerSettings
 from phases.supervisor.records import served_runs
-from phases.views import RunView
+from phases.views import RunStatus, RunView
 from phases.workspace import point_latest
 
 Ensure = Callable[[], None]
 MOST_RUNS = 100_000
+PAGE = 100
+STATUSES: tuple[str, ...] = get_args(RunStatus)
 
 
 class Runs:
@@ -152,10 +155,41 @@ class Runs:
             self.ensure()
         return view
 
-    async def list(self, limit: int = 20) -> Sequence[RunView]:
-        """The workspace's runs, newest first."""
-        ids = await self.memory.runs(workspace_id(self.workspace), limit=limit)
+    async def list(self, limit: int = 20, offset: int = 0, status: str | None = None) -> Sequence[RunView]:
+        """The workspace's runs, newest first: `limit` of them after the first `offset`, of one status or of all.
+
+        Raises:
+            UsageError: there is no such status.
+        """
+        if status is None:
+            ids = await self.memory.runs(workspace_id(self.workspace), limit=limit, offset=offset)
+        else:
+            ids = (await self._of_status(status, offset + limit))[offset:]
         return [await build_view(self.memory, run) for run in ids]
+
+    async def _of_status(self, status: str, most: int) -> builtins.list[str]:
+        if status not in STATUSES:
+            raise UsageError(
+                f"no run can be {status!r}{nearest(status, STATUSES)}",
+                code="usage.status",
+                field="status",
+                fix=f"one of: {', '.join(STATUSES)}",
+            )
+        found: list[str] = []
+        async for run in self.ids():
+            if len(found) == most:
+                break
+            if (await self._state(run)).value["state"] == status:
+                found.append(run)
+        return found
+
+    async def ids(self) -> AsyncIterator[str]:
+        """Every run of the workspace, newest first, read page by page as far as it is asked for."""
+        offset = 0
+        while page := await self.memory.runs(workspace_id(self.workspace), limit=PAGE, offset=offset):
+            for run in page:
+                yield run
+            offset += len(page)
 
     async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
         """Events after a stream position, each with its own position."""

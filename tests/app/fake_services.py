@@ -155,8 +155,9 @@ class FakeRuns:
             raise InputError(f"no run {run!r}", code="input.no_such_run", field="run", fix="list them: neuroloom runs")
         return self.view()
 
-    async def list(self, limit: int = 20) -> Sequence[RunView]:
-        return [self.view()][:limit]
+    async def list(self, limit: int = 20, offset: int = 0, status: str | None = None) -> Sequence[RunView]:
+        self.note("list", limit, offset, status)
+        return [self.view()][offset : offset + limit]
 
     async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
         if self.scenario == "away" and self.away_left:
@@ -230,6 +231,14 @@ class FakeDeployments:
 @dataclass
 class FakeModels:
     runs: FakeRuns
+
+    async def list(self, limit: int = 20, offset: int = 0) -> Sequence[dict[str, Any]]:
+        self.runs.note("models", limit, offset)
+        row = {"name": "penguins", "version": "1.0.0", "run_id": RUN, "status": "deployed", "metric": "accuracy",
+               "value": measured(0.91, interval=(0.88, 0.94)).model_dump(mode="json"), "path": "/m/model.onnx",
+               "sha256": "cd" * 32, "bytes": 20480, "created": "2026-11-21T09:45:01+00:00"}  # fmt: skip
+        rows = [{**row, "deployments": ["penguins"]}, {**row, "bytes": None, "value": None, "deployments": []}]
+        return rows[offset : offset + limit]
 
     async def predict(self, target: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         self.runs.note("predict", target, list(rows))

@@ -50,6 +50,7 @@ def test_every_command_of_the_issue_is_there() -> None:
         "dataset",
         "compare",
         "hook", "hooks",
+        "models",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
@@ -195,6 +196,17 @@ def test_compare_shows_runs_side_by_side_what_differs_and_the_best_or_why_not(ca
 def test_rm_needs_a_yes_and_names_the_whole_id(call: Call, runs: FakeRuns) -> None:
     assert call("rm", "r-2026", "--yes").code == 0
     assert ("remove", (RUN,)) in runs.calls
+
+
+def test_models_and_runs_are_listed_page_by_page(call: Call, runs: FakeRuns) -> None:
+    lines = call("models", "--limit", "2").out.splitlines()
+    assert lines[2].split() == ["penguins", "1.0.0", RUN, "deployed", "accuracy", "0.91", "(0.88–0.94)", "20,480",
+                                "penguins"]  # fmt: skip
+    assert lines[3].split()[-1] == "gone"
+    assert len(call("models", "--offset", "1", "--json").document()["models"]) == 1
+    assert "no models in this folder" in call("models", "--offset", "2").out
+    call("runs", "--limit", "5", "--offset", "10", "--status", "waiting")
+    assert ("list", (5, 10, "waiting")) in runs.calls
 
 
 def test_predict_sends_the_row_as_given(call: Call, runs: FakeRuns) -> None:
