@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from phases.privacy.schema import Schema
+from phases.datasets import DatasetProfile, DatasetView, Profiling, UploadView
 from phases.request import RunRequest
 from phases.steering import SteerOrder
 from phases.views import DeploymentView, RunView
+
+if TYPE_CHECKING:
+    from phases.privacy.privacy import Privacy
 
 
 class RunsService(Protocol):
@@ -97,6 +100,13 @@ class SteeringService(Protocol):
         """
 
 
+class ComparisonService(Protocol):
+    """Runs side by side."""
+
+    async def compare(self, runs: Sequence[str]) -> dict[str, Any]:
+        """Two to ten runs: `{"runs", "differences", "comparable", "why_not", "metric", "best"}`."""
+
+
 class NotesService(Protocol):
     """The shared `neural/*` memory as people and chats read and write it."""
 
@@ -110,11 +120,69 @@ class NotesService(Protocol):
         """Every key that has a value."""
 
 
-class SchemasService(Protocol):
-    """What is known of the tables behind runs, for doors that must not tell cells."""
+class DatasetReadsService(Protocol):
+    """Tables of this workspace, read; `locate` and `profile` take a dataset's name or a path in the data roots."""
 
-    async def of(self, view: RunView) -> Schema:
-        """Columns, kinds, classes and personal data; empty while no job has looked at the table."""
+    async def list(self, limit: int = 50, offset: int = 0) -> Sequence[DatasetView]:
+        """Datasets by name."""
+
+    async def count(self) -> int:
+        """How many there are."""
+
+    async def get(self, name: str) -> DatasetView:
+        """One dataset; InputError `input.no_such_dataset` with the nearest names."""
+
+    def locate(self, name_or_path: str) -> Path:
+        """The file that is meant; InputError `input.outside_roots` beyond the data roots."""
+
+    async def profile(
+        self, name_or_path: str, target: str | None = None, wait_seconds: float = 45.0
+    ) -> DatasetProfile | Profiling:
+        """What a table holds, without a raw cell; `Profiling` after the wait: the same call goes on with it."""
+
+
+class UploadsService(Protocol):
+    """A table in chunks: bounded, checksummed, resumable."""
+
+    async def begin(self, name: str, size: int, sha256: str) -> UploadView:
+        """Begin, or see how far the same upload is."""
+
+    async def chunk(self, upload: str, index: int, data_base64: str) -> UploadView:
+        """Take a chunk, counted from 0; the same one twice is no change."""
+
+    async def finish(self, upload: str) -> DatasetView:
+        """Put the chunks together; InputError names those that are missing, or a wrong hash."""
+
+
+class DatasetsService(DatasetReadsService, UploadsService, Protocol):
+    """Tables kept by name: added, read, removed."""
+
+    def anywhere(self) -> DatasetsService:
+        """The same without data roots: for a person at the terminal only."""
+
+    async def add_path(self, path: str, name: str | None = None) -> DatasetView:
+        """Keep a copy of a file."""
+
+    async def add_inline(
+        self,
+        name: str,
+        rows: Sequence[Mapping[str, Any]] | str,
+        format: Literal["csv", "tsv", "jsonl"] | None = None,
+    ) -> DatasetView:
+        """Keep a small table given in the call."""
+
+    async def remove(self, name: str) -> DatasetView:
+        """Delete a dataset."""
+
+
+class GuardService(Protocol):
+    """What may leave through a door other than the command line."""
+
+    def plain(self, *said: str) -> Privacy:
+        """For what is about no run; `said` are names that the caller gave itself."""
+
+    async def of(self, run: str, *said: str) -> Privacy:
+        """For one run, by its full id."""
 
 
 class Services(Protocol):
@@ -133,13 +201,21 @@ class Services(Protocol):
         """Predict and retrain."""
 
     @property
-    def schemas(self) -> SchemasService:
-        """What is known of runs' tables."""
-
-    @property
     def steering(self) -> SteeringService:
         """Orders to live runs."""
 
     @property
+    def comparison(self) -> ComparisonService:
+        """Runs side by side."""
+
+    @property
     def notes(self) -> NotesService:
         """Shared memory, as people read and write it."""
+
+    @property
+    def datasets(self) -> DatasetsService:
+        """Tables kept by name."""
+
+    @property
+    def guard(self) -> GuardService:
+        """What may leave."""

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.folders import config_file, state_folder
+from app.folders import config_folder as config_folder
 from mcp_server.settings import ChatSettings
 from memory.errors import UsageError
 from memory.records import MemorySettings
@@ -127,7 +128,7 @@ def load(
     env = os.environ if environ is None else environ
     found = Found()
     found.put("memory.home", state_folder(env), "default")
-    path = _config_path(config, env)
+    path = config or config_file(env)
     if path is not None:
         _read_file(path, found)
     _read_environment(env, found)
@@ -158,20 +159,6 @@ def wants_debug(config: Path | None = None, environ: Mapping[str, str] | None = 
         return env.get("DEBUG", "").strip().lower() in ON
 
 
-def config_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """Folder of the person's configuration file (XDG)."""
-    env = os.environ if environ is None else environ
-    xdg = env.get("XDG_CONFIG_HOME")
-    return Path(xdg) / "neuroloom" if xdg else platformdirs.user_config_path("neuroloom")
-
-
-def state_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """The default state folder (XDG)."""
-    env = os.environ if environ is None else environ
-    xdg = env.get("XDG_STATE_HOME")
-    return Path(xdg) / "neuroloom" if xdg else platformdirs.user_state_path("neuroloom")
-
-
 def search_path(environ: Mapping[str, str] | None = None) -> str:
     """Folders where system tools are looked for."""
     return (os.environ if environ is None else environ).get("PATH", os.defpath)
@@ -186,14 +173,6 @@ def _variable(name: str) -> str:
     section, key = name.split(".")
     word = key if section == "app" else f"{section}_{key}"
     return PREFIX + word.upper()
-
-
-def _config_path(config: Path | None, env: Mapping[str, str]) -> Path | None:
-    asked = config or (Path(env["NEUROLOOM_CONFIG"]) if env.get("NEUROLOOM_CONFIG") else None)
-    if asked is not None:
-        return asked
-    usual = config_folder(env) / "config.toml"
-    return usual if usual.is_file() else None
 
 
 def _read_file(path: Path, found: Found) -> None:

@@ -17,11 +17,13 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.services import Services
     from memory.store import Memory
+    from phases.services.comparison import Comparison
+    from phases.services.datasets import Datasets
     from phases.services.deployments import Deployments
+    from phases.services.guard import Guard
     from phases.services.models import Models
     from phases.services.notes import Notes
     from phases.services.runs import Runs
-    from phases.services.schemas import Schemas
     from phases.services.steering import Steering
 
 RUNNER_MODULE = "app.runner"
@@ -64,13 +66,6 @@ class OpenServices:
         return Models(self.memory, self.runs, self.deployments, self.settings.runner)
 
     @cached_property
-    def schemas(self) -> Schemas:
-        """What is known of runs' tables."""
-        from phases.services.schemas import Schemas
-
-        return Schemas(self.memory)
-
-    @cached_property
     def steering(self) -> Steering:
         """Orders to live runs."""
         from phases.services.steering import Steering
@@ -78,11 +73,33 @@ class OpenServices:
         return Steering(self.memory, self.runs, self.settings.runner)
 
     @cached_property
+    def comparison(self) -> Comparison:
+        """Runs side by side."""
+        from phases.services.comparison import Comparison
+
+        return Comparison(self.memory, self.runs)
+
+    @cached_property
     def notes(self) -> Notes:
         """Shared memory, as people read and write it."""
         from phases.services.notes import Notes
 
         return Notes(self.memory, self.runs)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """Tables kept by name."""
+        from phases.services.datasets import Datasets
+
+        settings = self.settings
+        return Datasets(Path.cwd(), settings.runner, settings.dataset, settings.privacy)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What may leave through doors other than the command line."""
+        from phases.services.guard import Guard
+
+        return Guard(self.memory, self.settings.privacy.level)
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ class ToolInfo:
         if unknown:
             raise self._unknown(tool, unknown)
         found: dict[str, Any] = {}
-        for name, value in given.items():
+        for name, value in sorted(given.items(), key=lambda one: one[0] not in self.arguments):
             right, key = self._right(name)
             if right is None:
                 continue
@@ -42,7 +42,8 @@ class ToolInfo:
                 earlier = found.pop(right, {})
                 value = {**(earlier if isinstance(earlier, Mapping) else {}), key: value}
             if right in found:
-                raise CallRefused(f"{right!r} is given twice, once as {shown(name)}", code="usage.twice", field=name[:80],
+                told = f"{right!r} is given twice, once as {shown(name)}"
+                raise CallRefused(told, code="usage.twice", field=name[:80],
                                   next=f"call {tool} again with {right!r} once; nothing was done")  # fmt: skip
             found[right] = value
         return found

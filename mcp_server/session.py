@@ -79,13 +79,11 @@ class Session:
 
     async def privacy(self, view: RunView | None = None) -> Privacy:
         """What may leave through this door, with the names that this run makes known."""
-        from phases.privacy.privacy import Privacy
-
-        if view is None:
-            return Privacy(self.settings.privacy.level)
         services = await self.services()
+        if view is None:
+            return services.guard.plain()
         said = [word for word in (view.data, view.target, view.goal) if word]
-        return Privacy(self.settings.privacy.level, await services.schemas.of(view), said)
+        return await services.guard.of(view.run_id, *said)
 
     async def privacy_of_call(self, arguments: Mapping[str, Any]) -> Privacy:
         """What an error of this call may quote: what the caller said itself, and the names that its run makes known."""

@@ -26,7 +26,11 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ask_before_deploy: bool = Field(default=False, description="ask a person before a deployment on this machine")
-    doors: tuple[str, ...] = Field(default=("cli",), description="doors whose answers count")
+    ask_over_budget: bool | None = Field(
+        default=None,
+        description="ask a person when training does not fit budget, time limit or memory; default: in a chat only",
+    )
+    doors: tuple[str, ...] = Field(default=("cli", "mcp"), description="doors whose answers count")
     yes_counts: bool = Field(default=True, description="--yes answers what the policy would ask")
 
 

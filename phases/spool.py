@@ -7,12 +7,10 @@ imports the standard library only, because a hook pays for it.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,12 +26,12 @@ PATIENCE = 2.0
 
 def claim(place: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     """An entry that keeps `value` as asserted under `key`; `place` is that of `whereabouts`."""
-    return {"id": uuid.uuid4().hex, **place, "kind": "claim", "key": key, "value": value}
+    return {"id": os.urandom(16).hex(), **place, "kind": "claim", "key": key, "value": value}
 
 
 def event(place: dict[str, Any], event_type: str, **fields: Any) -> dict[str, Any]:
     """An entry that is told as an event of the run; before the first run it is kept as asserted `hooks/<type>`."""
-    return {"id": uuid.uuid4().hex, **place, "kind": "event", "type": event_type, "fields": fields}
+    return {"id": os.urandom(16).hex(), **place, "kind": "event", "type": event_type, "fields": fields}
 
 
 def whereabouts(workspace: Path, by: str) -> dict[str, Any]:
@@ -81,6 +79,8 @@ async def take(home: Path, memory: Memory) -> int:
     Raises:
         NeuroloomError: memory cannot be written now; what is left stays and is taken later.
     """
+    import asyncio
+
     from phases.lock import only_one
 
     folder, deadline = home / "spool", time.monotonic() + PATIENCE

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from agents.decisions import ArchitectureDesign, ClusterPlan, TrainingRecovery
-from agents.reasoners.rules.architecture import with_measured
 from memory.errors import JobError
 from phases import PHASES
 from phases.active_run import ActiveRun
+from phases.budget import agree, agreed
 from phases.gates import Check, fact, number
 from phases.measure import measurement
 from phases.progress import leave
@@ -26,9 +26,11 @@ ROLE: Final = "neural-orchestrator"
 async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]:
     """Train this attempt, export it, and leave an attempt folder that can serve."""
     await ensure_open(active)
+    design = (await active.known(f"architecture-{attempt}", ArchitectureDesign)).training
+    await agree(active, attempt, design)
     folder = active.root / "attempts" / str(attempt)
     await active.put("training-status", "running", by=ROLE)
-    job, result = await _train(active, attempt, folder)
+    job, result = await _train(active, attempt, folder, await agreed(active, attempt, design))
     result = {**result, "steering_missed": await _missed(active, job, result)}
     await active.in_thread(write_json, folder / "training-result.json", result)
     await active.put("training-status", "complete", by=ROLE)
@@ -46,11 +48,11 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     return attempt, ""
 
 
-async def _train(active: ActiveRun, attempt: int, folder: Path) -> tuple[str, dict[str, Any]]:
+async def _train(active: ActiveRun, attempt: int, folder: Path, training: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The training job's name and result; after trouble the recovery decides, at most a few times."""
     architecture = read_json(folder / "configs" / "architecture.json")
     cluster = await active.known("cluster", ClusterPlan)
-    training, tries = await _designed(active, attempt), 0
+    tries = 0
     while True:
         job = f"train-{attempt}" if not tries else f"train-{attempt}-{tries}"
         await active.put("training-job-id", job, by=ROLE)
@@ -68,13 +70,6 @@ async def _train(active: ActiveRun, attempt: int, folder: Path) -> tuple[str, di
             training = _adjusted(training, recovery)
             if not (active.root / "jobs" / f"train-{attempt}-{tries}").exists():  # other settings, other checkpoints
                 await active.in_thread(shutil.rmtree, folder / "checkpoints", True)
-
-
-async def _designed(active: ActiveRun, attempt: int) -> dict[str, Any]:
-    """The attempt's training settings as designed and measured, before any recovery."""
-    design = await active.known(f"architecture-{attempt}", ArchitectureDesign)
-    record = await active.recorded(f"measured-{attempt}")
-    return with_measured(design.training, record.value if record else {})
 
 
 async def _missed(active: ActiveRun, job: str, result: dict[str, Any]) -> list[str]:

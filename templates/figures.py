@@ -25,6 +25,7 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "MB": (lambda v: f"{v:,.1f}", " MB"),
     "bytes": (lambda v: f"{v:,.0f}", " bytes"),
     "target": (lambda v: f"{v:,.0f}" if abs(v) >= 1e5 else f"{v:,.5g}", ""),
+    "ratio": (lambda v: f"{v:.4g}", ""),
     "rows": (lambda v: f"{v:,.0f}", " rows"),
     "parameters": (lambda v: f"{v:,.0f}", " parameters"),
 }

@@ -30,5 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return failures.report(error, args)
 
 
+def claude_flow() -> int:
+    """The console script `claude-flow`: `hooks …` and `memory …` as the reference system's prompts call them."""
+    words = [word for word in sys.argv[1:] if word not in {"@alpha", "@latest", "claude-flow@alpha"}]
+    if words[:1] not in (["hooks"], ["memory"]):
+        sys.stderr.write("claude-flow: here only `hooks …` and `memory …` are known; see `neuroloom --help`\n")
+        return failures.BAD_INPUT
+    return main(words)
+
+
 def _terminated(*_: object) -> NoReturn:
     raise failures.Terminated

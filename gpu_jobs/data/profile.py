@@ -67,12 +67,21 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         classes = len(target["classes"] or ())
         kinds = {name: columns[name]["type"] for name in usable}
         leaks = find_leaks(frame.select(usable)[known], answers[known], classes, kinds)
-    by_kind = {kind: [n for n, c in columns.items() if c["type"] == kind] for kind in ("text", "date")}
     return {
         "target_candidates": candidates(list(columns.values()), args.get("goal")),
         "target": target,
         "leaks": leaks,
         "duplicates": _duplicates(frame),
+        **_sorted_out(columns, counters),
+        "personal": hidden,
+        "described": described,
+        "notes": _unread(int((~seen).sum())),
+    }
+
+
+def _sorted_out(columns: dict[str, dict[str, Any]], counters: list[str]) -> dict[str, Any]:
+    """The columns that something is to be known of, by what it is."""
+    return {
         "identifiers": [n for n, c in columns.items() if _names_rows(c) and n not in counters],
         "constant": [n for n, c in columns.items() if c["constant"]],
         "all_missing": [n for n, c in columns.items() if c["all_missing"]],
@@ -81,11 +90,8 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
             for n, c in columns.items()
             if c["type"] == "category" and c["distinct"] > _HIGH_CARDINALITY and not _names_rows(c)
         ],
-        "text": by_kind["text"],
-        "dates": by_kind["date"],
-        "personal": hidden,
-        "described": described,
-        "notes": _unread(int((~seen).sum())),
+        "text": [n for n, c in columns.items() if c["type"] == "text"],
+        "dates": [n for n, c in columns.items() if c["type"] == "date"],
     }
 
 

@@ -17,6 +17,7 @@ from phases.clock import now
 from phases.identity import RUN_ID as RUN_ID
 from phases.identity import workspace_id as workspace_id
 from phases.notices import leave_notice
+from phases.questions import check_answer, ends_the_run
 from phases.request import RunRequest
 from phases.services.once import run_of
 from phases.services.view import build_view
@@ -222,12 +223,14 @@ class Runs:
                 field="question",
                 fix=f"see: neuroloom show {run}",
             )
-        _check_answer(asked, answer)
+        check_answer(asked, answer)
         doors = (await self._request(run)).terms.policy.doors
         if door not in doors:
             raise RunError(
                 f"answers from {door!r} do not count here; those from {', '.join(doors)} do", code="run.door"
             )
+        if ends_the_run(asked, answer):
+            return await self.cancel(run)
         value = {"id": question, "value": answer, "door": door, "at": now()}
         await self.memory.put(run, "answer", value, by=door, write_id=f"answer:{question}")
         await self.wake(run, state, {"question": None, "reason": None})
@@ -350,14 +353,3 @@ class Runs:
 def _closed(status: str) -> str:
     """A phase's status when its run ends: what ran failed, what was to come is skipped."""
     return {"running": "failed", "pending": "skipped"}.get(status, status)
-
-
-def _check_answer(asked: dict[str, Any], answer: dict[str, Any]) -> None:
-    choices = asked.get("choices") or []
-    if asked.get("kind") == "target" and choices and answer.get("target") not in choices:
-        raise InputError(
-            f"there is no column {answer.get('target')!r}{nearest(str(answer.get('target')), choices)}",
-            code="input.no_such_target",
-            field="target",
-            fix="name a column of the table: neuroloom approve RUN --target COLUMN",
-        )

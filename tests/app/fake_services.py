@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from app.services import Services
+from app.settings import load
 from memory.errors import GateRejected, InputError, RedisAway
 from memory.measurement import Measurement, Provenance
-from phases.privacy.schema import Schema
+from phases.privacy.privacy import Privacy
 from phases.request import RunRequest
+from phases.services.datasets import Datasets
 from phases.steering import SteerOrder, words
 from phases.views import (
     CheckView,
@@ -81,6 +83,8 @@ def a_run(status: str, **changes: Any) -> RunView:
 QUESTIONS = {
     "target": QuestionView(id="q1", kind="target", text="Which column shall be predicted?", proposal="species",
                            reason="it is the last column and has three classes", choices=("species", "island")),
+    "budget": QuestionView(id="q3", kind="budget", text="60 epochs take about 9 min, and there are 2 min.",
+                           proposal="cut", choices=("cut", "continue", "cancel")),
     "approval": QuestionView(id="q2", kind="deploy", text="Deploy 'penguins' on this machine?", proposal="yes"),
 }  # fmt: skip
 OUTCOMES = {
@@ -92,6 +96,7 @@ OUTCOMES = {
         "failed", error=ErrorView(code="input.ragged", message="line 3 has 4 fields, not 5", field="data")
     ),
     "target": a_run("waiting", question=QUESTIONS["target"]),
+    "budget": a_run("waiting", question=QUESTIONS["budget"]),
     "approval": a_run("waiting", question=QUESTIONS["approval"]),
     "endless": a_run("running"),
     "stubborn": a_run("running"),
@@ -261,6 +266,16 @@ class FakeNotes:
         return ["architecture", "dataset"]
 
 
+class FakeGuard:
+    """Knows no run's table."""
+
+    def plain(self, *said: str) -> Privacy:
+        return Privacy("aggregates", said=said)
+
+    async def of(self, run: str, *said: str) -> Privacy:
+        return Privacy("aggregates", said=said)
+
+
 @dataclass
 class FakeSteering:
     runs: FakeRuns
@@ -271,9 +286,20 @@ class FakeSteering:
 
 
 @dataclass
-class FakeSchemas:
-    async def of(self, view: RunView) -> Schema:
-        return Schema(target=view.target)
+class FakeComparison:
+    runs: FakeRuns
+
+    async def compare(self, runs: Sequence[str]) -> dict[str, Any]:
+        self.runs.note("compare", list(runs))
+        value = measured(0.91, interval=(0.88, 0.94)).model_dump(mode="json")
+        row = {"run_id": RUN, "status": "finished", "target": "species", "metric": "accuracy", "epochs": 31,
+               "metrics": {"accuracy": value}, "baselines": {"trees": value}, "parameters": None,
+               "run_seconds": 12.0}  # fmt: skip
+        other = {**row, "run_id": runs[-1], "metric": None, "epochs": None}
+        alike = {"comparable": len(runs) == 2, "why_not": [f"not the same seed (0: {RUN}; 1: {runs[-1]})"]}
+        best = {"run_id": RUN, "told": f"{RUN} is best by accuracy"} if alike["comparable"] else None
+        rates = {"training.rate": [0.001, None], "data.columns": [["a", "b"], ["a"]]}
+        return {"runs": [row, other], "differences": rates, **alike, "metric": "accuracy", "best": best}
 
 
 @dataclass
@@ -282,13 +308,18 @@ class FakeServices:
     deployments: FakeDeployments
     models: FakeModels
     steering: FakeSteering
+    comparison: FakeComparison
     notes: FakeNotes
-    schemas: FakeSchemas
+    datasets: Datasets
+    guard: FakeGuard
 
 
 def services(runs: FakeRuns) -> Services:
-    parts = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeNotes(runs), FakeSchemas()
-    return FakeServices(runs, *parts)
+    """Fakes, and the real datasets service of the current folder, which needs no memory."""
+    found = load()
+    datasets = Datasets(Path.cwd(), found.runner, found.dataset, found.privacy)
+    changed = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeNotes(runs)
+    return FakeServices(runs, *changed, datasets, FakeGuard())
 
 
 def main() -> int:

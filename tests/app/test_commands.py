@@ -22,6 +22,8 @@ READS: list[list[str]] = [
     ["runs"], ["show"], ["show", "r-2026"], ["watch"], ["logs"], ["report"], ["deployments"], ["memory", "list"],
     ["memory", "get", "neural/architecture"], ["config"], ["auth", "status"], ["mcp-token", "list"],
     ["audit", "verify"],
+    ["memory", "get", "neural/architecture"], ["config"], ["auth", "status"],
+    ["dataset", "list"],
 ]  # fmt: skip
 
 
@@ -45,6 +47,9 @@ def test_every_command_of_the_issue_is_there() -> None:
         "mcp-token", "mcp",
         "steer",
         "audit",
+        "dataset",
+        "compare",
+        "hook", "hooks",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
@@ -142,14 +147,23 @@ def test_watch_ends_with_the_runs_own_code_and_cancels_nothing(
         (["approve", "latest", "--reject", "--why", "no"], "approval", {"approve": False, "why": "no"}),
         (["approve"], "target", {"target": "species"}),
         (["approve", "latest", "--target", "island"], "target", {"target": "island"}),
+        (["approve"], "budget", {"approve": True, "why": None}),
+        (["approve", "latest", "--choose", "continue"], "budget", {"choice": "continue"}),
     ],
 )
 def test_approve_answers_the_question_by_its_id(
     call: Call, runs: FakeRuns, args: list[str], scenario: str, answer: dict[str, Any]
 ) -> None:
     assert call(*args, scenario=scenario).code == 0
-    question = {"approval": "q2", "target": "q1"}[scenario]
+    question = {"approval": "q2", "target": "q1", "budget": "q3"}[scenario]
     assert ("answer", (RUN, question, answer, "cli")) in runs.calls
+
+
+def test_what_a_budget_question_offers_is_shown_as_commands(call: Call) -> None:
+    out = call("show", scenario="budget").out
+    assert all(f"neuroloom approve {RUN} --choose {choice}" in out for choice in ("cut", "continue", "cancel"))
+    told = call("approve", "latest", "--choose", "cut", scenario="approval")
+    assert told.code == 4 and "does not ask for a choice" in told.err
 
 
 def test_resume_follows_the_run_and_ends_with_its_code(call: Call, runs: FakeRuns) -> None:
@@ -167,6 +181,15 @@ def test_steer_hands_over_what_was_said_and_nothing_else(call: Call, runs: FakeR
     told = call("steer", "latest", "--rate", "0.5", "--metric", "f1", "--note", "slower")
     assert told.out == "learning rate × 0.5, best epoch chosen by f1\n"
     assert ("steer", ("latest", {"rate": 0.5, "metric": "f1"}, "slower", "cli")) in runs.calls
+
+
+def test_compare_shows_runs_side_by_side_what_differs_and_the_best_or_why_not(call: Call) -> None:
+    told = call("compare", "latest", "r-other").out
+    assert f"{RUN}  finished  species  accuracy  0.91 (0.88–0.94)  0.91" in told
+    assert "training.rate  0.001" in told and "a, b" in told and told.endswith(f"{RUN} is best by accuracy\n")
+    told = call("compare", "latest", "r-other", "r-third").out
+    assert "the numbers cannot be compared:\n  not the same seed (0: " in told and "is best" not in told
+    assert call("compare", "latest", "r-other", "--json").document()["best"]["run_id"] == RUN
 
 
 def test_rm_needs_a_yes_and_names_the_whole_id(call: Call, runs: FakeRuns) -> None:

@@ -83,9 +83,9 @@ def test_what_is_no_row_is_of_the_wrong_type(server: RunningServer, row: Any) ->
 
 
 def test_a_body_above_two_megabytes_is_refused_by_default(server: RunningServer) -> None:
-    status, answer = _asked(server, request({"island": "x" * (2 * 2**20)}))
+    status, answer = _asked(server, request({"island": "x" * 2_000_000}))
     assert (status, answer["error"]["code"]) == (413, "too_large")
-    assert _asked(server, request({"island": "x" * (2 * 2**20 - 100)}))[0] == 200
+    assert _asked(server, request({"island": "x" * (2_000_000 - 100)}))[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -338,7 +338,7 @@ class Front:
         self.batcher = Batcher(model, settings, self.metrics.batch)
         self.metrics.waiting = lambda: len(self.batcher.queue)
         self.metrics.identity = model.identity
-        self.max_body = int(settings.max_body_mb * 2**20)
+        self.max_body = int(settings.max_body_mb * 1e6)
         self.hosts: Hosts | None = None  # set when it is known where the server listens
         self.draining = False
         self.ready = True  # the batcher has run the model

@@ -118,7 +118,9 @@ def expected_export(split: Split) -> Document:
 
 def _interval(split: Split) -> Document | None:
     """Half of the validation rows set the width (90 % of them plus one inside), the other half measures it."""
-    residual = np.abs(split.y - split.models["network"].astype(np.float64))
+    said = split.models["network"].astype(np.float64)
+    logarithm = split.run.preprocessing["target"]["transform"] == "log1p"
+    residual = np.abs(np.log1p(split.y) - np.log1p(said)) if logarithm else np.abs(split.y - said)
     order = np.random.default_rng(split.seed).permutation(len(residual))
     half = len(order) // 2
     sets, checks = np.sort(residual[order[:half]]), residual[order[half:]]
@@ -127,9 +129,10 @@ def _interval(split: Split) -> Document | None:
         return None
     width = float(sets[rank - 1])
     inside = float((checks <= width).mean())
+    found = Figure(np.exp(width), "ratio", "validation", half) if logarithm else None
     return {
         "level": 0.9,
-        "half_width": Figure(width, "target", "validation", half),
+        **({"half_width": Figure(width, "target", "validation", half)} if found is None else {"factor": found}),
         "coverage": Figure(inside, "fraction", "validation", len(checks)),
     }
 

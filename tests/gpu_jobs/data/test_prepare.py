@@ -310,7 +310,7 @@ def test_moments_of_very_small_and_large_targets_are_finite_or_null(ingest: Inge
 
 def _ordered(labels: str) -> str:
     return "day,x,y\n" + "".join(
-        f"{np.datetime64('2024-01-01') + i},{i % 5},{label}\n" for i, label in enumerate(labels)
+        f"{np.datetime64('2024-01-01') + np.timedelta64(i, 'D')},{i % 5},{label}\n" for i, label in enumerate(labels)
     )
 
 

@@ -94,8 +94,11 @@ def test_regression_metrics_are_in_the_units_of_the_target(finished: Finished) -
 
 
 def test_the_interval_of_a_regression_covers_about_what_was_asked(finished: Finished) -> None:
-    _, results = finished("regression")
+    run, results = finished("regression")
     assert results["export"]["interval"]["level"] == 0.9
+    assert results["export"]["interval"]["factor"]["unit"] == "ratio", "its logarithm is learned"
+    served = json.loads((run.root / "attempts/1/models/preprocessing.json").read_text())
+    assert served["interval"]["least"] == 0.0, "no known value of this target is below zero"
     assert 0.75 <= results["test"]["metrics"]["coverage"]["value"] <= 1.0
 
 

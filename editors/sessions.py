@@ -1,0 +1,123 @@
+"""What hooks remember of a conversation: small private files in the state folder, one per session of a workspace.
+
+They say when it began and ended, what it was told, and how large files under `neural/` were when a hook last saw them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phases.clock import now
+from phases.identity import workspace_id
+
+KEPT = 50
+FILES_KEPT = 500
+TOLD_KEPT = 400
+
+
+@dataclass
+class Session:
+    """One conversation in one workspace; `counts` are of what its hooks saw."""
+
+    id: str
+    started: str = field(default_factory=now)
+    seen: str = field(default_factory=now)
+    ended: str | None = None
+    told: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, what: str) -> None:
+        """One more of that kind."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+
+class Sessions:
+    """The sessions of one workspace."""
+
+    def __init__(self, home: Path, workspace: Path) -> None:
+        self.workspace = workspace
+        self.folder = home / "sessions" / workspace_id(workspace)
+
+    def find(self, session_id: str) -> Session | None:
+        """The session with that id, if a hook has seen it here."""
+        return _read(self._file(session_id))
+
+    def open(self, session_id: str) -> tuple[Session, bool]:
+        """The session, and whether it is new to us."""
+        found = self.find(session_id)
+        return (found, False) if found is not None else (Session(session_id), True)
+
+    def current(self) -> Session | None:
+        """The session that was seen last and has not ended."""
+        return next((one for one in self.latest() if one.ended is None), None)
+
+    def latest(self) -> list[Session]:
+        """All sessions, the one that was seen last first."""
+        found = [session for path in self._files() if (session := _read(path)) is not None]
+        return sorted(found, key=lambda one: one.seen, reverse=True)
+
+    def previous(self, session_id: str) -> Session | None:
+        """The session that was seen last, this one apart."""
+        return next((one for one in self.latest() if one.id != session_id), None)
+
+    def keep(self, session: Session) -> None:
+        """Write the session; the oldest ones leave beyond `KEPT`.
+
+        Raises:
+            OSError: the state folder cannot be written.
+        """
+        session.seen, session.told = now(), session.told[-TOLD_KEPT:]
+        path = self._file(session.id)
+        new = not path.exists()
+        self._write(path, asdict(session))
+        if new:
+            for old in sorted(self._files(), key=_age)[:-KEPT]:
+                old.unlink(missing_ok=True)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of files when a hook last saw them."""
+        try:
+            found = json.loads((self.folder / "sizes").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {str(k): v for k, v in found.items() if isinstance(v, int)} if isinstance(found, dict) else {}
+
+    def keep_size(self, file: str, size: int) -> None:
+        """Remember how large a file is now."""
+        known = {name: bytes_ for name, bytes_ in self.sizes().items() if name != file}
+        self._write(self.folder / "sizes", dict([*known.items(), (file, size)][-FILES_KEPT:]))
+
+    def _file(self, session_id: str) -> Path:
+        return self.folder / f"{hashlib.sha256(session_id.encode()).hexdigest()[:16]}.json"
+
+    def _files(self) -> list[Path]:
+        with suppress(OSError):
+            return [path for path in self.folder.iterdir() if path.suffix == ".json" and path.name[0] != "."]
+        return []
+
+    def _write(self, path: Path, value: Any) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+        with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            json.dump(value, file)
+        fresh.replace(path)
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _read(path: Path) -> Session | None:
+    try:
+        return Session(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
