@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,20 @@ class Served:
 
 
 @contextmanager
-def served(home: Path, settings: dict[str, Any], *flags: str, program: Sequence[str] = ()) -> Iterator[Served]:
+def served(
+    home: Path,
+    settings: dict[str, Any],
+    *flags: str,
+    program: Sequence[str] = (),
+    cwd: Path | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[Served]:
     """Start the tiny server (or another program), wait until it says where it listens, and end it."""
     command = [*(program or (sys.executable, "-m", "tests.mcp_server.tiny_server", json.dumps(settings)))]
-    environment = os.environ | {"NEUROLOOM_HOME": str(home)}
+    environment = os.environ | {"NEUROLOOM_HOME": str(home)} | dict(more or {})
     root = Path(__file__).resolve().parents[2]
     with (home / "stderr").open("wb") as words:
-        process = subprocess.Popen([*command, *flags], cwd=root, env=environment, stderr=words, stdout=words)
+        process = subprocess.Popen([*command, *flags], cwd=cwd or root, env=environment, stderr=words, stdout=words)
     try:
         yield _found(home, process)
     finally:
@@ -60,15 +67,10 @@ def _found(home: Path, process: subprocess.Popen[bytes]) -> Served:
     until = time.monotonic() + DEADLINE
     while time.monotonic() < until:
         said = (home / "stderr").read_text(encoding="utf-8")
-        address = re.search(r"listens at (\S+/mcp)(.*\n)", said)
-        complete = address is not None and (
-            ", without a token" in address[2] or "nlm_" not in said or "others:" in said
-        )
-        if address is not None and complete:
-            token = re.search(r"nlm_[\w-]{43}", said)
-            found = Served(address[1], token[0] if token else None, home, process)
-            if _answers(found.root):
-                return found
+        address = re.search(r"listens at (\S+/mcp)", said)
+        if address is not None and _answers(address[1].removesuffix("/mcp")):
+            token = re.search(r"nlm_[\w-]{43}", (home / "stderr").read_text(encoding="utf-8"))
+            return Served(address[1], token[0] if token else None, home, process)
         assert process.poll() is None, said
         time.sleep(0.05)
     raise AssertionError((home / "stderr").read_text(encoding="utf-8"))
