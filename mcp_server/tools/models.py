@@ -39,7 +39,7 @@ async def model_list(ctx: Context[Any, Any], limit: Limit = 10, offset: Offset =
     """Model versions of this workspace: metric, run, what serves them."""
     session = session_of(ctx)
     services = await session.services()
-    found = [one.model_dump(mode="json") for one in await services.models.list(limit + 1, offset)]
+    found = await services.models.list(limit + 1, offset)
     rows = [_row(one) for one in found[:limit]]
     more = f"model_list(limit={limit}, offset={offset + limit})" if len(found) > limit else "report_get(run=…)"
     return reply({"models": rows, "offset": offset}, details.lines(rows) or "no model yet", next=more)
@@ -48,7 +48,10 @@ async def model_list(ctx: Context[Any, Any], limit: Limit = 10, offset: Offset =
 def _row(one: dict[str, Any]) -> dict[str, Any]:
     from mcp_server.briefs import figure
 
-    return {key: figure(value) if isinstance(value, dict) and "value" in value else value for key, value in one.items()}
+    shown = {
+        key: figure(value) if isinstance(value, dict) and "value" in value else value for key, value in one.items()
+    }
+    return {key: value for key, value in shown.items() if key != "path" and value is not None}
 
 
 TOOLS = (
