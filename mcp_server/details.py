@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import ContentBlock, ResourceLink
 
 from mcp_server.briefs import figure, plain
+from mcp_server.replies import spare
 from mcp_server.session import DOOR, Session
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def request(
 
 
 async def rows(session: Session, view: RunView, privacy: Privacy, detail: str) -> list[dict[str, Any]]:
-    """All rows of one kind: `phases`, `metrics`, `decisions` or `events`."""
+    """All rows of one kind: `phases`, `metrics`, `decisions`, or `events`, newest first."""
     shown = privacy.run(view)
     if detail == "phases":
         return [_phase(one) for one in shown["phases"]]
@@ -85,7 +86,7 @@ async def rows(session: Session, view: RunView, privacy: Privacy, detail: str) -
     while found := await services.runs.events(view.run_id, after):
         after = found[-1][0]
         events += [one for _, event in found if (one := privacy.event(event)) is not None]
-    return events
+    return events[::-1]
 
 
 def _phase(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +130,8 @@ def row(view: RunView, shown: Mapping[str, Any]) -> dict[str, Any]:
 
 def lines(found: Sequence[Mapping[str, Any]]) -> str:
     """Rows for clients that show only text, one a line."""
-    return "\n".join(json.dumps(one, ensure_ascii=False, separators=(", ", ": "))[:600] for one in found)
+    kept = [{key: value for key, value in spare(one).items() if value not in ([], {})} for one in found]
+    return "\n".join(json.dumps(one, ensure_ascii=False, separators=(", ", ": "))[:600] for one in kept)
 
 
 def links(view: RunView) -> list[ContentBlock]:

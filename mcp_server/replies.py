@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def reply(document: Mapping[str, Any], text: str, *, next: str, more: Sequence[C
         next: What to do or to call now.
         more: Further content, such as a picture or a link.
     """
-    whole = bounded({**document, "next": next[:600]})
+    whole = bounded({**spare(document), "next": next[:600]})
     words = f"{text[:TEXT_CHARACTERS]}\n\nNext: {next}" if next else text[:TEXT_CHARACTERS]
     return CallToolResult(content=[TextContent(type="text", text=words), *more], structured_content=whole)
 
@@ -53,6 +54,15 @@ def bounded(document: dict[str, Any], most: int = STRUCTURED_BYTES) -> dict[str,
     kept = ("error", "run", "status", "next")
     last = {key: _cut(document[key], SHORT[-1], 3) for key in kept if key in document} | {"cut": True}
     return last if _size(last) <= most else {"cut": True, "next": str(document.get("next", ""))[:300]}
+
+
+def spare(value: Any) -> Any:
+    """The value without fields that say nothing, and with numbers to six digits."""
+    if isinstance(value, Mapping):
+        return {key: spare(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list | tuple):
+        return [spare(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _size(document: Any) -> int:

@@ -125,11 +125,11 @@ async def run_metrics(run: str, ctx: Context[Any, Any]) -> str:
 
 
 async def run_events(run: str, ctx: Context[Any, Any]) -> str:
-    """What happened in a run, oldest first: the newest 500 events."""
+    """What happened in a run, newest first: up to 500 events."""
     session = session_of(ctx)
     view = await session.look(run)
     rows = await details.rows(session, view, await session.privacy(view), "events")
-    return _json({"run": view.run_id, "total": len(rows), "events": rows[-details.EVENTS :]})
+    return _json({"run": view.run_id, "total": len(rows), "events": rows[: details.EVENTS]})
 
 
 async def run_figure(run: str, figure: str, ctx: Context[Any, Any]) -> bytes:

@@ -88,14 +88,19 @@ class Session:
     async def privacy_of_call(self, arguments: Mapping[str, Any]) -> Privacy:
         """What an error of this call may quote: what the caller said itself, and the names that its run makes known."""
         from memory.errors import NeuroloomError
+        from phases.privacy.privacy import Privacy
 
-        said = [word for word in arguments.values() if isinstance(word, str)]
         run = arguments.get("run") or arguments.get("model")
         try:
-            known = await self.privacy(await self.look(run) if isinstance(run, str) else None)
+            known = await self.privacy(await self._meant(run) if isinstance(run, str) else None)
         except NeuroloomError:
-            known = await self.privacy()
-        return known.knowing(*said)
+            known = (await self.services()).guard.plain() if self._services else Privacy(self.settings.privacy.level)
+        return known.knowing(*_said(arguments))
+
+    async def _meant(self, name: str) -> RunView:
+        """The run that is called that, or whose model the deployment of that name serves."""
+        served = await (await self.services()).deployments.list()
+        return await self.look(next((one.run_id for one in served if one.name == name and one.run_id), name))
 
     async def report(self, view: RunView) -> str:
         """The run's report for a chat, in Markdown, made from what may leave."""
@@ -118,3 +123,13 @@ def session_of(ctx: Context[Any, Any]) -> Session:
     if not isinstance(found, Session):
         raise TypeError("this server was not built by mcp_server.server.build")
     return found
+
+
+def _said(value: Any, most: int = 500) -> list[str]:
+    """The words in the arguments of a call: keys and texts, wherever they stand."""
+    if isinstance(value, str):
+        return [value]
+    inner = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
+    if not isinstance(inner, list | tuple):
+        return []
+    return [word for one in inner[:most] for word in _said(one, most // 2)][:most]

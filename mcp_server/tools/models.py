@@ -32,7 +32,7 @@ async def model_predict(
     predictions = answer["predictions"]
     document = {"model": answer["model"], "predictions": predictions, "latency_ms": answer.get("latency_ms")}
     text = "\n".join(json.dumps(one, ensure_ascii=False) for one in predictions)
-    return reply(document, text, next=f"{len(predictions)} rows predicted; a probability is the model's, not a fact")
+    return reply(document, text, next="a probability is what the model believes, not a fact")
 
 
 async def model_list(ctx: Context[Any, Any], limit: Limit = 10, offset: Offset = 0) -> CallToolResult:

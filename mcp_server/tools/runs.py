@@ -101,7 +101,14 @@ async def run_get(
     page = rows[offset : offset + limit]
     more = f'run_get(run="{view.run_id}", detail="{detail}", offset={offset + limit})'
     left = len(rows) - offset - len(page)
-    told = {"run": view.run_id, "status": view.status, "total": len(rows), "offset": offset, detail: page}
+    told = {
+        "run": view.run_id,
+        "status": view.status,
+        "detail": detail,
+        "total": len(rows),
+        "offset": offset,
+        "rows": page,
+    }
     return reply(told, details.lines(page), next=more if left > 0 else briefs.next_step(view))
 
 
