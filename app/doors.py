@@ -10,6 +10,15 @@ from typing import NamedTuple
 NO_HTTP = "the HTTP door comes with the gateway"  # holds for every row until then
 
 
+HOOK_VERBS = tuple(
+    f"hooks {verb}"
+    for verb in (
+        *("pre-task", "post-task", "pre-edit", "post-edit", "pre-command", "post-command"),
+        *("session-start", "session-restore", "session-end", "notify"),
+    )
+)
+
+
 class Row(NamedTuple):
     """What one method is called in each door.
 
@@ -51,8 +60,8 @@ ROWS = (
     Row("deployments.rollback", ("rollback",), ("deployment_change",)),
     Row("deployments.undeploy", ("undeploy",), ("deployment_change",)),
     Row("deployments.logs", ("logs",), (), "log lines may hold cells; a chat gets the status"),
-    Row("notes.get", ("memory get",), ("memory_get",)),
-    Row("notes.set", ("memory set",), ("memory_set",)),
+    Row("notes.get", ("memory get", "memory retrieve"), ("memory_get",)),
+    Row("notes.set", ("memory set", "memory store"), ("memory_set",)),
     Row("notes.list", ("memory list",), ("memory_get",)),
     Row("datasets.add_path", ("dataset add",), ("dataset_add",)),
     Row("datasets.add_inline", (), ("dataset_add",), "a person at a terminal has a file"),
@@ -60,10 +69,24 @@ ROWS = (
     Row("datasets.chunk", (), ("dataset_add",), "a person at a terminal has the file on this machine"),
     Row("datasets.finish", (), ("dataset_add",), "a person at a terminal has the file on this machine"),
     Row("datasets.list", ("dataset list",), ("dataset_profile",)),
-    Row("datasets.get", ("dataset list",), ("dataset_profile",)),
+    Row("datasets.get", (), ("dataset_add",), "the list of the command has every field of it"),
+    Row("datasets.count", ("dataset list",), (), "a chat pages by its own limit"),
+    Row("datasets.anywhere", ("dataset add", "dataset profile"), (), "only a person may name any path"),
     Row("datasets.remove", ("dataset rm",), (), "it destroys: only a person at a terminal may"),
     Row("datasets.profile", ("dataset profile",), ("dataset_profile",)),
     Row("datasets.locate", (), ("run_start",), "a person at a terminal gives the path"),
+    Row("guard.plain", (), ("dataset_profile",), "a person at a terminal sees their own data"),
+    Row("guard.of", (), ("run_get",), "a person at a terminal sees their own data"),
+    Row("mcp_server.serving:serve", ("mcp",), (), "it is the chat's own door"),
+    Row(
+        "mcp_server.tokens:Tokens",
+        ("mcp-token create", "mcp-token list", "mcp-token revoke"),
+        (),
+        "a token is made and shown by a person at a terminal",
+    ),
+    Row("mcp_server.audit:verify", ("audit verify",), (), "who is recorded does not verify the record"),
+    Row("editors.hook_door:serve", ("hook",), (), "an editor calls it, once per event"),
+    Row("editors.verbs:Verbs", HOOK_VERBS, (), "words of the reference process for shells and editors"),
     Row("app.doctor:examine", ("doctor",), ("doctor",)),
     Row("app.settings:load", ("config",), (), "settings are the person's, and name places on the machine"),
     Row(
