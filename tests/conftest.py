@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from gpu_jobs.host import processes
+from tests.environment import a_plain_environment
 from tests.leftovers import SESSION_MARK, end_all, of_session
 
 REQUIRE_ALL = os.environ.get("REQUIRE") == "all"
@@ -44,6 +45,7 @@ def _index_answers() -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOT_RUN] = []
+    a_plain_environment()
     if not hasattr(config, "workerinput"):  # what the tests start carries it on, in every test process
         os.environ[SESSION_MARK] = uuid.uuid4().hex
 

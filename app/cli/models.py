@@ -81,7 +81,9 @@ def predict(door: Door, target: str, file: Path | None, row: str | None, out: Pa
 
     done = door.call(work)
     added = ", ".join(map(repr, done.get("columns") or ()))
-    door.say(done, f"{done.get('rows')} rows predicted into {place}" + (f"; columns added: {added}" if added else ""))
+    count = done.get("rows")
+    told = f"{count} row{'' if count == 1 else 's'} predicted into {place}"
+    door.say(done, told + (f"; columns added: {added}" if added else ""))
     return failures.OK
 
 

@@ -107,7 +107,7 @@ def _held(frame: pl.DataFrame, facts: dict[str, Any], args: dict[str, Any]) -> N
 
 
 def _unread(rows: int) -> list[dict[str, Any]]:
-    message = f"{rows:,} test rows were not looked at for the plan"
+    message = f"test rows that were not looked at for the plan: {rows:,}"
     return [{"code": "test_rows_unread", "message": message, "column": None, "count": rows}] if rows else []
 
 

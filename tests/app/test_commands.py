@@ -278,7 +278,7 @@ def test_completion_prints_a_script_for_the_shell(call: Call, shell: str) -> Non
 def test_a_shell_completes_commands_and_options() -> None:
     program = Path(sys.executable).with_name("neuroloom")
     environment = {"_NEUROLOOM_COMPLETE": "bash_complete", "COMP_WORDS": "neuroloom dep", "COMP_CWORD": "1"}
-    done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=90, check=False)
     assert done.stdout.split() == ["plain,deploy", "plain,deployments"]
 
 

@@ -54,7 +54,7 @@ def test_the_endpoint_answers_the_example_row(document: dict[str, Any]) -> None:
     deployment = document["deployment"]
     body = json.dumps(deployment["example_request"]).encode()
     request = urllib.request.Request(f"{deployment['url']}/predict", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         found = json.load(answer)
     assert found["model"]["name"] == "penguins"
     assert abs(sum(found["predictions"][0]["probabilities"].values()) - 1) < 1e-5

@@ -92,8 +92,8 @@ class LossyProxy:
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something holds; a test that waits in vain fails after half a minute."""
-    async with asyncio.timeout(30):
+    """Wait until something holds; a test that waits in vain fails after a minute and a half."""
+    async with asyncio.timeout(90):
         while True:
             if await holds():
                 return

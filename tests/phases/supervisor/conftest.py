@@ -95,8 +95,8 @@ def kill_supervisor(home: Path) -> None:
 
 
 async def eventually(holds: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait until something holds; a test that waits in vain fails after half a minute."""
-    async with asyncio.timeout(30):
+    """Wait until something holds; a test that waits in vain fails after a minute and a half."""
+    async with asyncio.timeout(90):
         while True:
             found = holds()
             if found if isinstance(found, bool) else await found:
@@ -120,7 +120,7 @@ async def load(url: str, clients: int = 8, row: dict[str, Any] = ROW) -> AsyncIt
 
     async def one(keep: bool) -> None:
         limits = httpx.Limits(max_keepalive_connections=1 if keep else 0)
-        async with httpx.AsyncClient(limits=limits, timeout=20) as client:
+        async with httpx.AsyncClient(limits=limits, timeout=60) as client:
             while not over.is_set():
                 try:
                     answer = await client.post(f"{url}/predict", json=row)
