@@ -41,7 +41,7 @@ def test_every_command_of_the_issue_is_there() -> None:
     wanted = {
         "run", "runs", "show", "watch", "logs", "approve", "resume", "cancel", "rm", "report", "predict", "deploy",
         "rollback", "deployments", "undeploy", "retrain", "memory", "auth", "doctor", "down", "config", "completion",
-        "hook", "hooks",
+        "hook", "hooks", "install",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
