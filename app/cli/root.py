@@ -41,6 +41,7 @@ COMMANDS = (
     Row("deployments", "app.cli.deployments:deployments", "Deployments", "List what is served."),
     Row("rollback", "app.cli.deployments:rollback", "Deployments", "Back to the previous version."),
     Row("undeploy", "app.cli.deployments:undeploy", "Deployments", "Stop serving a deployment."),
+    Row("install", "app.cli.install:install", "Editors", "Set up Claude Code, Cursor or VS Code, or undo it."),
     Row("hook", "app.cli.hook:hook", "Editors", "Answer one event of an editor."),
     Row("hooks", "app.cli.hook:hooks", "Editors", "Hook verbs of the reference system."),
     Row("memory", "app.cli.memory:memory", "Machine", "Read and write the shared neural/* memory."),

@@ -51,6 +51,7 @@ def test_every_command_of_the_issue_is_there() -> None:
         "compare",
         "hook", "hooks",
         "models",
+        "hook", "hooks", "install",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
