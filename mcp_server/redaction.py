@@ -127,7 +127,7 @@ def known_secrets(settings: Settings, environ: Mapping[str, str], logins: Iterab
     from app.credentials import Credentials
 
     kept = Credentials(settings.home).every(logins)
-    return [*_of_settings(settings.model_dump()), *secret_values(environ), *kept]
+    return [*_of_settings(settings.model_dump(exclude={"sources"})), *secret_values(environ), *kept]
 
 
 def secret_values(environ: Mapping[str, str]) -> list[str]:

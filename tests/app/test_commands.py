@@ -44,14 +44,7 @@ def test_every_command_of_the_issue_is_there() -> None:
     wanted = {
         "run", "runs", "show", "watch", "logs", "approve", "resume", "cancel", "rm", "report", "predict", "deploy",
         "rollback", "deployments", "undeploy", "retrain", "memory", "auth", "doctor", "down", "config", "completion",
-        "mcp-token", "mcp",
-        "steer",
-        "audit",
-        "dataset",
-        "compare",
-        "hook", "hooks",
-        "models",
-        "hook", "hooks", "install",
+        "mcp", "mcp-token", "steer", "audit", "dataset", "compare", "models", "hook", "hooks", "install",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
