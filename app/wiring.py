@@ -103,12 +103,15 @@ class OpenServices:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, note: Callable[[str], None] | None = None) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, note: Callable[[str], None] | None = None, *, confined: bool = False
+) -> AsyncIterator[Services]:
     """The services, on an open memory (the embedded Redis is started when it is dead).
 
     Args:
         settings: The door's.
         note: Tells the person something beside the result.
+        confined: Runs of other workspaces are not there for this door.
 
     Raises:
         RedisAway: Redis does not answer, within a second.
@@ -118,7 +121,10 @@ async def open_services(settings: Settings, note: Callable[[str], None] | None =
 
     async with open_memory(settings.memory, "door") as memory:
         await take(settings.home, memory)
-        yield OpenServices(settings, memory, note)
+        opened = OpenServices(settings, memory, note)
+        if confined:
+            opened.runs.confined = True
+        yield opened
 
 
 def runner_settings_file(settings: Settings) -> Path:
