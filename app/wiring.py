@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from memory.store import Memory
     from phases.services.comparison import Comparison
     from phases.services.deployments import Deployments
+    from phases.services.figures import Figures
     from phases.services.models import Models
     from phases.services.notes import Notes
     from phases.services.runs import Runs
@@ -76,6 +77,13 @@ class OpenServices:
         from phases.services.comparison import Comparison
 
         return Comparison(self.memory, self.runs)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Figures of reports."""
+        from phases.services.figures import Figures
+
+        return Figures(self.runs)
 
     @cached_property
     def notes(self) -> Notes:

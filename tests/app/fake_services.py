@@ -298,19 +298,27 @@ class FakeComparison:
 
 
 @dataclass
+class FakeFigures:
+    runs: FakeRuns
+
+    async def list(self, run: str) -> Sequence[dict[str, Any]]:
+        return [{"name": "loss", "title": "Loss", "alt": "It falls.", "svg": "/r/loss.svg", "png": "/r/loss.png"}]
+
+
+@dataclass
 class FakeServices:
     runs: FakeRuns
     deployments: FakeDeployments
     models: FakeModels
     steering: FakeSteering
     comparison: FakeComparison
+    figures: FakeFigures
     notes: FakeNotes
 
 
 def services(runs: FakeRuns) -> Services:
-    return FakeServices(
-        runs, FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeNotes(runs)
-    )
+    parts = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeFigures(runs)
+    return FakeServices(runs, *parts, FakeNotes(runs))
 
 
 def main() -> int:
