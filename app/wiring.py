@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phases.services.comparison import Comparison
     from phases.services.datasets import Datasets
     from phases.services.deployments import Deployments
+    from phases.services.figures import Figures
     from phases.services.guard import Guard
     from phases.services.models import Models
     from phases.services.notes import Notes
@@ -78,6 +79,13 @@ class OpenServices:
         from phases.services.comparison import Comparison
 
         return Comparison(self.memory, self.runs)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Figures of reports."""
+        from phases.services.figures import Figures
+
+        return Figures(self.runs)
 
     @cached_property
     def notes(self) -> Notes:
