@@ -18,6 +18,7 @@ from phases.privacy.words import CELL, LONGEST, known_words, masked, plain
 DROPPED: Final = object()
 MOST_ROWS: Final = 1000
 LONGEST_NAME: Final = 200
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/%+-]{0,119}")
 
 
@@ -51,6 +52,11 @@ def code(value: Any, known: Known) -> Any:
     if not isinstance(value, str):
         return number(value, known)
     return value if _CODE.fullmatch(value) else known.text(value, LONGEST_NAME)
+
+
+def digest(value: Any, _known: Known) -> Any:
+    """A SHA-256 in hex."""
+    return value if isinstance(value, str) and _DIGEST.fullmatch(value) else DROPPED
 
 
 def text(value: Any, known: Known) -> Any:

@@ -158,6 +158,18 @@ async def test_what_is_no_regular_file_is_refused(datasets: Datasets, workspace:
                      "absent.csv": "input.missing_file"}  # fmt: skip
 
 
+@pytest.mark.parametrize("path", [".env", ".hidden/t.csv", "secrets", "id_rsa", "notes.md", "app.py"])
+async def test_a_chat_cannot_have_the_first_line_of_a_secret_told_as_columns(
+    datasets: Datasets, workspace: Path, path: str
+) -> None:
+    (workspace / path).parent.mkdir(exist_ok=True)
+    (workspace / path).write_text("PASSWORD,x\n1,2\n")
+    with pytest.raises(InputError) as refused:
+        await datasets.profile(path)
+    assert refused.value.code == "input.not_a_table"
+    assert datasets.anywhere().locate(f"./{path}") == workspace / path
+
+
 async def test_further_roots_may_be_named_and_a_person_at_the_terminal_has_none(
     workspace: Path, tmp_path: Path
 ) -> None:
