@@ -42,44 +42,47 @@ def events(block: dict[str, Any], model: str) -> Iterator[dict[str, Any]]:
     yield {"type": "message_stop"}
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Speaks the API for the server's stand-in."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if not self.path.startswith("/v1/messages") or "count_tokens" in self.path:
+            self.answer("application/json", b'{"input_tokens": 10}')
+            return
+        block = self.server.found.block(body)  # type: ignore[attr-defined]
+        told = list(events(block, str(body.get("model"))))
+        if body.get("stream"):
+            lines = [f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in told]
+            self.answer("text/event-stream", "".join(lines).encode())
+        else:
+            whole = {**told[0]["message"], "content": [block], **told[-2]["delta"]}
+            self.answer("application/json", json.dumps(whole).encode())
+
+    def do_GET(self) -> None:
+        self.answer("application/json", b"{}")
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def answer(self, kind: str, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def standing_in(script: list[dict[str, Any]]) -> Iterator[Standin]:
     """The stand-in on a port of its own."""
     found = Standin(script)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if not self.path.startswith("/v1/messages") or "count_tokens" in self.path:
-                self.answer("application/json", b'{"input_tokens": 10}')
-                return
-            block, model = found.block(body), str(body.get("model"))
-            told = list(events(block, model))
-            if body.get("stream"):
-                lines = [f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in told]
-                self.answer("text/event-stream", "".join(lines).encode())
-            else:
-                whole = {**told[0]["message"], "content": [block], **told[-2]["delta"]}
-                self.answer("application/json", json.dumps(whole).encode())
-
-        def do_GET(self) -> None:
-            self.answer("application/json", b"{}")
-
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def answer(self, kind: str, content: bytes) -> None:
-            self.send_response(200)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.found = found  # type: ignore[attr-defined]
     found.port = server.server_port
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
