@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editors import edits, policy, restoring
+from editors import restoring
 from editors.payload import Format, Payload, UnreadableError, kind_of, read
 from editors.sessions import Session, Sessions
 from phases import spool
@@ -100,6 +100,8 @@ def _prompt(payload: Payload, place: Place) -> Answer:
 
 
 def _before(payload: Payload, place: Place) -> Answer:
+    from editors import edits, policy
+
     reason = policy.objection(payload, place.state, place.person)
     if reason is not None:
         return _denied(payload, reason)
@@ -111,6 +113,8 @@ def _before(payload: Payload, place: Place) -> Answer:
 
 
 def _after(payload: Payload, place: Place) -> Answer:
+    from editors import edits
+
     workspace = restoring.workspace_of(payload.place)
     changed = list(_edited(payload, workspace))
     if not changed and payload.format != "cursor":
@@ -159,6 +163,8 @@ def _session(payload: Payload, place: Place) -> tuple[Path, Sessions, Session, b
 
 def _edited(payload: Payload, workspace: Path) -> list[tuple[Path, str]]:
     """Files of the call under the workspace's `neural/`, with their names there; reading tools edit nothing."""
+    from editors import edits, policy
+
     if payload.tool and not policy.CHANGES.search(payload.tool):
         return []
     paths = [payload.place / name for name in payload.files]

@@ -7,7 +7,6 @@ column name, no message, so whoever reads it puts no text of anybody else before
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from typing import Any
 
 from phases.identity import RUN_ID, workspace_id
 
-log = logging.getLogger("neuroloom.notices")
 KINDS = frozenset({"running", "waiting", "deployed", "finished", "rejected", "failed", "cancelled"})
 TOLD_KINDS = KINDS - {"running"}
 KEPT = 200
@@ -71,12 +69,14 @@ def notice_of(run: str, state: dict[str, Any]) -> Notice | None:
 
 def leave_notice(home: Path, run: str, state: dict[str, Any]) -> Notice | None:
     """Write the notice that the state is worth and return it; a disk that is full costs the notice, never the run."""
+    import logging
+
     notice = notice_of(run, state)
     if notice is not None:
         try:
             write_notice(home, Path(state["workspace"]).parents[1], notice)
         except OSError as trouble:
-            log.warning("run %s: no notice was left: %s", run, trouble)
+            logging.getLogger("neuroloom.notices").warning("run %s: no notice was left: %s", run, trouble)
     return notice
 
 
