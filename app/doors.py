@@ -48,6 +48,7 @@ ROWS = (
     Row("runs.resume", ("resume",), ("run_resume",)),
     Row("runs.remove", ("rm",), (), "it destroys: only a person at a terminal may"),
     Row("runs.report_path", ("report",), ("report_get",)),
+    Row("figures.list", ("report",), ("report_get",)),
     Row("steering.steer", ("steer",), ("run_steer",)),
     Row("comparison.compare", ("compare",), ("run_compare",)),
     Row("models.list", ("models",), ("model_list",)),

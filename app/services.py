@@ -110,6 +110,13 @@ class ComparisonService(Protocol):
         """Two to ten runs: `{"runs", "differences", "comparable", "why_not", "metric", "best"}`."""
 
 
+class FiguresService(Protocol):
+    """Figures of reports."""
+
+    async def list(self, run: str) -> Sequence[dict[str, Any]]:
+        """The figures of a run's report: `{"name", "title", "alt", "svg", "png"}`, the last two paths or None."""
+
+
 class NotesService(Protocol):
     """The shared `neural/*` memory as people and chats read and write it."""
 
@@ -210,6 +217,10 @@ class Services(Protocol):
     @property
     def comparison(self) -> ComparisonService:
         """Runs side by side."""
+
+    @property
+    def figures(self) -> FiguresService:
+        """Figures of reports."""
 
     @property
     def notes(self) -> NotesService:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phases.services.comparison import Comparison
     from phases.services.datasets import Datasets
     from phases.services.deployments import Deployments
+    from phases.services.figures import Figures
     from phases.services.guard import Guard
     from phases.services.models import Models
     from phases.services.notes import Notes
@@ -80,6 +81,13 @@ class OpenServices:
         return Comparison(self.memory, self.runs)
 
     @cached_property
+    def figures(self) -> Figures:
+        """Figures of reports."""
+        from phases.services.figures import Figures
+
+        return Figures(self.runs)
+
+    @cached_property
     def notes(self) -> Notes:
         """Shared memory, as people read and write it."""
         from phases.services.notes import Notes
@@ -103,12 +111,15 @@ class OpenServices:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, note: Callable[[str], None] | None = None) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, note: Callable[[str], None] | None = None, *, confined: bool = False
+) -> AsyncIterator[Services]:
     """The services, on an open memory (the embedded Redis is started when it is dead).
 
     Args:
         settings: The door's.
         note: Tells the person something beside the result.
+        confined: Runs of other workspaces are not there for this door.
 
     Raises:
         RedisAway: Redis does not answer, within a second.
@@ -118,7 +129,10 @@ async def open_services(settings: Settings, note: Callable[[str], None] | None =
 
     async with open_memory(settings.memory, "door") as memory:
         await take(settings.home, memory)
-        yield OpenServices(settings, memory, note)
+        opened = OpenServices(settings, memory, note)
+        if confined:
+            opened.runs.confined = True
+        yield opened
 
 
 def runner_settings_file(settings: Settings) -> Path:

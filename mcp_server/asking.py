@@ -64,12 +64,10 @@ def form(question: QuestionView, text: str) -> Elicit[Any]:
 
 async def question_words(session: Session, view: RunView) -> str:
     """The question of a run with its proposal, as it may be shown."""
-    from mcp_server.briefs import words
+    from mcp_server.briefs import question
 
-    privacy = await session.privacy(view)
-    shown = privacy.run(view)
-    lines = words(view, shown).splitlines()
-    return "\n".join(line for line in lines if line.startswith("It asks"))[len("It asks: ") :] + f" (run {view.run_id})"
+    shown = (await session.privacy(view)).run(view)["question"]
+    return f"{question(shown)} (run {view.run_id}, question {shown['id']})"
 
 
 def given(question: QuestionView, outcome: ElicitationResult[Any]) -> dict[str, Any] | None:

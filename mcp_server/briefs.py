@@ -78,12 +78,23 @@ def words(view: RunView, shown: Mapping[str, Any]) -> str:
     lines += [_told(name, shown["metrics"][name]) for name in MAIN if name in shown["metrics"]]
     lines += [_check(one) for one in failed_checks(shown)]
     if shown.get("question"):
-        lines.append(f"It asks: {shown['question']['text']}" + _proposal(shown["question"]))
+        lines.append(f"It asks: {question(shown['question'])}")
     if shown.get("deployment") and shown["deployment"].get("url"):
         lines.append(f"Served as {shown['deployment']['name']} at {shown['deployment']['url']}")
     if shown.get("error"):
         lines.append(f"{shown['error']['code']}: {shown['error']['message']}")
     return "\n".join(lines)
+
+
+def question(asked: Mapping[str, Any]) -> str:
+    """What a run asks, with the proposal and the choices."""
+    text = str(asked["text"])
+    if asked.get("proposal"):
+        why = f" ({asked['reason']})" if asked.get("reason") else ""
+        text += f" Proposed: {plain_text(str(asked['proposal']))}{why}"
+    if asked.get("choices") and asked["kind"] != "target":
+        text += f" Choices: {', '.join(map(str, asked['choices']))}"
+    return text
 
 
 def next_step(view: RunView) -> str:
@@ -131,10 +142,3 @@ def _against(metric: str, shown: Mapping[str, Any]) -> str:
 def _check(one: Mapping[str, Any]) -> str:
     mark = "FAILED" if one["blocking"] else "not reached (does not block)"
     return f"{mark}: {one['phase']}/{one['check']} {one['measured']} must be {one['comparison']} {one['threshold']}"
-
-
-def _proposal(question: Mapping[str, Any]) -> str:
-    if not question.get("proposal"):
-        return ""
-    why = f" ({question['reason']})" if question.get("reason") else ""
-    return f" Proposed: {plain_text(str(question['proposal']))}{why}"

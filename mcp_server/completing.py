@@ -54,8 +54,7 @@ async def _known_values(session: Session, name: str, known: dict[str, str]) -> S
     if name == "figure":
         from mcp_server import figures
 
-        view = await session.look(known.get("run", "latest"))
-        return figures.names(view, await session.privacy(view))
+        return list(await figures.shown(session, await session.look(known.get("run", "latest"))))
     if name == "target" and "data" in known:
         profile = await services.datasets.profile(known["data"], None, wait_seconds=0.0)
         return [one.name for one in profile.columns] if profile.state == "done" else []

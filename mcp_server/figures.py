@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from mcp_server.session import Session
 from phases.views import RunView
-
-if TYPE_CHECKING:
-    from phases.privacy.privacy import Privacy
 
 TELLING = ("baselines", "loss", "importance")
 MOST_BYTES = 1_000_000
+Figures = Mapping[str, Mapping[str, Any]]
 
 
-def names(view: RunView, privacy: Privacy) -> list[str]:
-    """Names of the figures that may be shown."""
+async def shown(session: Session, view: RunView) -> Figures:
+    """The figures that may be shown, by name: rows of `Figures.list`, their words without cells."""
     from memory.errors import NeuroloomError
 
-    found = []
-    for path in sorted((Path(view.workspace) / "reports").glob("*.png")):
+    services, privacy = await session.services(), await session.privacy(view)
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in await services.figures.list(view.run_id):
+        if row["png"] is None:
+            continue
         try:
-            privacy.artifact(f"reports/{path.name}")
+            privacy.artifact(f"reports/{Path(row['png']).name}")
         except NeuroloomError:
             continue
-        found.append(path.stem)
+        found[str(row["name"])] = {**row, "title": privacy.text(row["title"]), "alt": privacy.text(row["alt"])}
     return found
 
 
-def telling(found: Sequence[str]) -> str | None:
+def telling(names: Sequence[str]) -> str | None:
     """The figure to show when none is named."""
-    return next((name for name in TELLING if name in found), found[0] if found else None)
+    return next((name for name in TELLING if name in names), names[0] if names else None)
 
 
-def png(view: RunView, name: str) -> bytes:
+def png(figure: Mapping[str, Any]) -> bytes:
     """One figure as PNG.
 
     Raises:
@@ -42,9 +44,9 @@ def png(view: RunView, name: str) -> bytes:
     """
     from memory.errors import InputError
 
-    path = Path(view.workspace) / "reports" / f"{name}.png"
+    name = figure["name"]
     try:
-        data = path.read_bytes()
+        data = Path(figure["png"]).read_bytes()
     except OSError as error:
         raise InputError(f"figure {name!r} cannot be read", code="input.no_such_figure", field="figure") from error
     if len(data) > MOST_BYTES:

@@ -138,9 +138,10 @@ async def run_figure(run: str, figure: str, ctx: Context[Any, Any]) -> bytes:
 
     session = session_of(ctx)
     view = await session.look(run)
-    if figure not in figures.names(view, await session.privacy(view)):
+    drawn = (await figures.shown(session, view)).get(figure)
+    if drawn is None:
         raise InputError(f"run {view.run_id!r} has no figure {figure!r}", code="input.no_such_figure", field="figure")
-    return figures.png(view, figure)
+    return figures.png(drawn)
 
 
 async def run_artifact(run: str, path: str, ctx: Context[Any, Any]) -> str | bytes:

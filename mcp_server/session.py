@@ -59,7 +59,7 @@ class Session:
             if self._services is None:
                 from app.wiring import open_services
 
-                self._services = await self._stack.enter_async_context(open_services(self.settings))
+                self._services = await self._stack.enter_async_context(open_services(self.settings, confined=True))
             return self._services
 
     async def look(self, run: str) -> RunView:

@@ -146,17 +146,18 @@ def logs(door: Door, name: str) -> int:
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 @command_options
 def report(door: Door, run: str, open_it: bool) -> int:
-    """Say where the report of RUN is.
+    """Say where the report of RUN is; with --json also where its figures are.
 
     Example:
       neuroloom report latest --open
     """
 
-    async def work(services: Services) -> str:
-        return str(await services.runs.report_path(run))
+    async def work(services: Services) -> tuple[str, list[dict[str, Any]]]:
+        path = str(await services.runs.report_path(run))
+        return path, list(await services.figures.list(run)) if door.json else []
 
-    path = door.call(work)
-    door.say({"report": path}, path)
+    path, figures = door.call(work)
+    door.say({"report": path, "figures": figures}, path)
     if open_it and click.launch(path) != 0:
         door.note("no browser could be started here; open the file above in one")
     return failures.OK

@@ -30,19 +30,20 @@ async def report_get(
 
     session = session_of(ctx)
     view = await session.look(run)
-    privacy = await session.privacy(view)
-    names = figures.names(view, privacy)
-    if figure is not None and figure not in names:
+    there = await figures.shown(session, view)
+    if figure is not None and figure not in there:
         told = f"run {view.run_id!r} has no figure {figure!r}"
         raise InputError(told, code="input.no_such_figure", field="figure",
-                         fix=f"one of {', '.join(names)}" if names else "it has none yet")  # fmt: skip
+                         fix=f"one of {', '.join(there)}" if there else "it has none yet")  # fmt: skip
     text = await session.report(view) if figure is None else f"figure {figure} of run {view.run_id}"
-    shown = figure or figures.telling(names)
-    more: list[ContentBlock] = [TextContent(type="text", text="The figure shows: " + shown)] if shown else []
-    if shown is not None:
-        picture = base64.b64encode(figures.png(view, shown)).decode()
+    drawn = there.get(figure or figures.telling(list(there)) or "")
+    more: list[ContentBlock] = []
+    if drawn is not None:
+        picture = base64.b64encode(figures.png(drawn)).decode()
+        more.append(TextContent(type="text", text=f"The figure {drawn['name']!r}, {drawn['title']}: {drawn['alt']}"))
         more.append(ImageContent(type="image", data=picture, mime_type="image/png"))
-    document = briefs.brief(view, privacy.run(view)) | {"figures": names}
+    privacy = await session.privacy(view)
+    document = briefs.brief(view, privacy.run(view)) | {"figures": list(there)}
     return reply(document, text, next=briefs.next_step(view), more=[*more, *details.links(view)])
 
 

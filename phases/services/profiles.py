@@ -109,7 +109,7 @@ class Profiles:
         job = f"profile-{_short(target)}" if target is not None else "profile"
         args = {"target": target, "describe": True}
         profile = await self._result(jobs, _spec(self.settings, key, job, "profile", args))
-        return _view(name, content, snapshot, profile)
+        return profile_view(name, content, snapshot, profile)
 
     async def _result(self, jobs: Jobs, spec: JobSpec) -> dict[str, Any]:
         """The job's result; one that failed earlier is tried again, one whose process was killed a few times."""
@@ -172,7 +172,8 @@ def _error(outcome: JobOutcome) -> InputError | JobError:
     return kind(error["message"], code=error["code"], field=error.get("field"), fix=error.get("fix"))
 
 
-def _view(name: str, content: str, snapshot: Mapping[str, Any], profile: Mapping[str, Any]) -> DatasetProfile:
+def profile_view(name: str, content: str, snapshot: Mapping[str, Any], profile: Mapping[str, Any]) -> DatasetProfile:
+    """The profile of a table with that hash, from the results of its two jobs; every figure is rounded."""
     target = profile["target"] or {}
     best = next(iter(profile["target_candidates"]), None)
     return DatasetProfile(

@@ -41,7 +41,11 @@ class Runs:
         workspace: Folder of the workspace.
         ensure: Makes sure that a runner is alive (a lock is looked at, nothing more).
         settings: The runner's, for the policy and the state folder.
+
+    With `confined`, as for a chat, a run of another workspace is not there, whole id or not.
     """
+
+    confined = False
 
     def __init__(self, memory: Memory, workspace: str, ensure: Ensure, settings: RunnerSettings) -> None:
         self.memory, self.workspace, self.ensure = memory, str(Path(workspace).resolve()), ensure
@@ -96,6 +100,9 @@ class Runs:
         self.ensure()
         return await self.get(run)
 
+    def _is_mine(self, state: dict[str, Any]) -> bool:
+        return Path(state["workspace"]).parent.parent == Path(self.workspace)
+
     async def _recipe_run(self, run: str) -> str:
         try:
             return await self.resolve(run)
@@ -116,8 +123,10 @@ class Runs:
         """
         if not run.strip():
             raise UsageError("no run was named", code="usage.missing", field="run", fix="list them: neuroloom runs")
-        if RUN_ID.fullmatch(run) and await self.memory.get(run, "state") is not None:
+        state = await self.memory.get(run, "state") if RUN_ID.fullmatch(run) else None
+        if state is not None and (not self.confined or self._is_mine(state.value)):
             return run
+        here = here or self.confined
         mine = await self.memory.runs(workspace_id(self.workspace), limit=MOST_RUNS)
         if run == "latest":
             if not mine:

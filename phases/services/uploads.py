@@ -105,20 +105,21 @@ class Uploads:
         Raises:
             InputError: chunks are missing, or the hash is another: then the upload is over and begins anew.
         """
-        known = self._finished(upload)
-        if known is not None:
+        try:
+            with only_one(self._folder(upload) / "lock", patience=PATIENCE_SECONDS) as mine:
+                if not mine:
+                    raise InputError(
+                        f"upload {upload!r} is being finished by somebody else",
+                        code="input.upload_busy",
+                        field="upload",
+                        fix="call finish again in a while",
+                    )
+                return self._put_together(upload)
+        except InputError as error:
+            known = self._finished(upload) if error.code == "input.no_such_upload" else None
+            if known is None:
+                raise
             return known
-        with only_one(self._folder(upload) / "lock", patience=PATIENCE_SECONDS) as mine:
-            if not mine:
-                raise InputError(
-                    f"upload {upload!r} is being finished by somebody else",
-                    code="input.upload_busy",
-                    field="upload",
-                    fix="call finish again in a while",
-                )
-            if (known := self._finished(upload)) is not None:
-                return known
-            return self._put_together(upload)
 
     def _put_together(self, upload: str) -> DatasetView:
         folder, record = self._folder(upload), self._record(upload)
@@ -179,7 +180,7 @@ class Uploads:
         for path in self.folder.iterdir():
             if time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
-        if len(list(self.folder.iterdir())) >= self.most:
+        if len(list(self.folder.glob("*/upload.json"))) >= self.most:
             raise InputError(
                 f"{self.most} uploads are open already",
                 code="input.upload_too_many",

@@ -312,12 +312,21 @@ class FakeComparison:
 
 
 @dataclass
+class FakeFigures:
+    runs: FakeRuns
+
+    async def list(self, run: str) -> Sequence[dict[str, Any]]:
+        return [{"name": "loss", "title": "Loss", "alt": "It falls.", "svg": "/r/loss.svg", "png": "/r/loss.png"}]
+
+
+@dataclass
 class FakeServices:
     runs: FakeRuns
     deployments: FakeDeployments
     models: FakeModels
     steering: FakeSteering
     comparison: FakeComparison
+    figures: FakeFigures
     notes: FakeNotes
     datasets: Datasets
     guard: FakeGuard
@@ -327,8 +336,8 @@ def services(runs: FakeRuns) -> Services:
     """Fakes, and the real datasets service of the current folder, which needs no memory."""
     found = load()
     datasets = Datasets(Path.cwd(), found.runner, found.dataset, found.privacy)
-    changed = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeNotes(runs)
-    return FakeServices(runs, *changed, datasets, FakeGuard())
+    parts = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeFigures(runs)
+    return FakeServices(runs, *parts, FakeNotes(runs), datasets, FakeGuard())
 
 
 def main() -> int:

@@ -118,6 +118,11 @@ def test_usage_errors_are_one_document_and_exit_4(call: Call, args: list[str], c
     assert "Traceback" not in plain.err
 
 
+def test_report_says_where_it_is_and_its_document_also_where_the_figures_are(call: Call) -> None:
+    assert call("report").out == "/somewhere/report.html\n"
+    assert call("report", "--json").document()["figures"][0]["png"] == "/r/loss.png"
+
+
 def test_show_has_phases_decisions_and_every_gate(call: Call) -> None:
     out = call("show").out
     assert "configure  passed  1.0 s" in out

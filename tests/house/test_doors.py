@@ -20,28 +20,12 @@ from app.doors import ROWS
 CLI = Path(__file__).resolve().parents[2] / "app" / "cli"
 AWAITED = frozenset({"datasets"})  # a service that has its rows before it has its protocol
 TOOLS = frozenset(
-    [
-        "dataset_add",
-        "dataset_profile",
-        "run_start",
-        "run_get",
-        "run_wait",
-        "run_list",
-        "run_approve",
-        "run_cancel",
-        "run_resume",
-        "run_steer",
-        "run_compare",
-        "report_get",
-        "model_predict",
-        "model_list",
-        "deployment_list",
-        "deployment_change",
-        "memory_get",
-        "memory_set",
-        "doctor",
-    ]
-)
+    {
+        "dataset_add", "dataset_profile", "run_start", "run_get", "run_wait", "run_list", "run_approve", "run_cancel",
+        "run_resume", "run_steer", "run_compare", "report_get", "model_predict", "model_list", "deployment_list",
+        "deployment_change", "memory_get", "memory_set", "doctor",
+    }
+)  # fmt: skip
 TOOLSET = "mcp_server.toolset"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.types import ImageContent, ResourceLink
 
 from tests.journeys.conftest import House
@@ -103,3 +104,22 @@ async def test_a_run_outlives_the_chat_and_another_client_finds_it_again(house: 
         assert begun["run"] in {one["run"] for one in listed["runs"]}
         done = await until(other, begun["run"], ENDED)
         assert done["status"] in {"finished", "rejected"}, done
+
+
+async def test_a_run_of_another_workspace_is_not_there_for_this_chat(house: House, churn: Path) -> None:
+    elsewhere = house.workspace / "elsewhere"
+    elsewhere.mkdir()
+    made = house.say("run", churn, "--target", "churned", "--epochs", "1", "--no-deploy", "--detach", "--json",
+                     cwd=elsewhere).stdout  # fmt: skip
+    run = json.loads(made)["run_id"]
+    async with talking(house) as client:
+        for tool, given in (
+            ("run_get", {}),
+            ("run_cancel", {}),
+            ("report_get", {}),
+            ("memory_get", {"key": "request"}),
+        ):
+            assert refused(await client.call_tool(tool, {"run": run, **given}))["code"] == "input.no_such_run"
+        with pytest.raises(MCPError, match="no_such_run"):
+            await client.read_resource(f"neural://runs/{run}")
+    house.say("cancel", run, cwd=elsewhere)

@@ -1,4 +1,4 @@
-"""Lists of runs and of model versions, page by page."""
+"""Lists of runs and of model versions, page by page, and of the figures of a report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from memory.store import Memory
 from phases.request import RunRequest
 from phases.services import runs as module
 from phases.services.deployments import Deployments
+from phases.services.figures import Figures
 from phases.services.models import Models
 from phases.services.runs import Runs
 from phases.supervisor import records
+from phases.workspace import write_json
 from tests.phases.supervisor.conftest import wish
 
 
@@ -76,3 +78,20 @@ async def test_model_versions_are_listed_with_what_serves_them(
     assert [row["bytes"] for row in rows] == [None, 100, 100]
     assert [row["deployments"] for row in rows] == [[], ["leavers"], []]
     assert list(await models.list(1, 1)) == rows[1:2] and list(await models.list(5, 3)) == []
+
+
+async def test_figures_are_listed_with_the_files_that_are_there(runs: Runs, request_of: RunRequest) -> None:
+    view = await runs.start(request_of)
+    figures, root = Figures(runs), Path(view.workspace)
+    assert list(await figures.list(view.run_id)) == []
+    drawn = {"file": "loss.svg", "picture": "loss.png", "title": "Loss per epoch", "alt": "It falls."}
+    odd = {"file": "../../secret.svg", "title": "Odd", "alt": ""}
+    write_json(root / "jobs" / "plots" / "result.json", {"plots": [drawn, odd], "notes": []})
+    (root / "reports").mkdir()
+    for name in ("loss.svg", "loss.png"):
+        (root / "reports" / name).touch()
+    (root / "secret.svg").touch()
+    first, second = await figures.list(view.run_id)
+    assert first == {"name": "loss", "title": "Loss per epoch", "alt": "It falls.",
+                     "svg": str(root / "reports/loss.svg"), "png": str(root / "reports/loss.png")}  # fmt: skip
+    assert (second["svg"], second["png"]) == (None, None)

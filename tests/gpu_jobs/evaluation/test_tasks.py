@@ -188,6 +188,8 @@ def test_plots_are_written_with_title_and_description(finished: Finished, task: 
         space = "{http://www.w3.org/2000/svg}"
         assert root.findtext(f"{space}title") == one["title"]
         assert root.findtext(f"{space}desc") == one["alt"]
+        picture = (run.root / "reports" / one["picture"]).read_bytes()
+        assert picture.startswith(b"\x89PNG\r\n\x1a\n") and len(picture) <= 150_000
 
 
 def test_a_champion_is_compared_on_rows_that_it_has_not_seen(make: Callable[..., Any]) -> None:
