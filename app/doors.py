@@ -87,6 +87,7 @@ ROWS = (
     ),
     Row("mcp_server.audit:verify", ("audit verify",), (), "who is recorded does not verify the record"),
     Row("editors.hook_door:serve", ("hook",), (), "an editor calls it, once per event"),
+    Row("editors.installer:Installer", ("install",), (), "it writes a person's own configuration"),
     Row("editors.verbs:Verbs", HOOK_VERBS, (), "words of the reference process for shells and editors"),
     Row("app.doctor:examine", ("doctor",), ("doctor",)),
     Row("app.settings:load", ("config",), (), "settings are the person's, and name places on the machine"),
