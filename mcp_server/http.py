@@ -153,6 +153,8 @@ class _KnownCallers:
         self._check = TransportSecurityMiddleware(security)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":  # blanks around a value are no part of it (RFC 9110 §5.5); httptools leaves some
+            scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         refusal = await self._check.validate_request(Request(scope)) if scope["type"] == "http" else None
         await (self._app if refusal is None else refusal)(scope, receive, send)
 

@@ -11,7 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from app.settings import Settings
+    from mcp_server.naming import ToolInfo
     from mcp_server.server import ChatServer
 
 
@@ -35,13 +38,17 @@ def serve(settings: Settings, *, http: bool, token: bool) -> None:
     asyncio.run(listen(server, settings.chat, settings.home, _note, token=token))
 
 
-def guarded(settings: Settings) -> ChatServer:
-    """The server with its guard; secrets are taken out of its log too."""
+def guarded(settings: Settings, mount: Callable[[ChatServer], Mapping[str, ToolInfo]] = lambda _: {}) -> ChatServer:
+    """The server with its guard; secrets are taken out of its log too.
+
+    Args:
+        settings: All settings.
+        mount: Puts further tools on the server and names them to the guard; a conformance suite's.
+    """
     from app.settings import environment
     from mcp_server.audit import AuditLog
     from mcp_server.guard import Guard
     from mcp_server.limits import Limits
-    from mcp_server.naming import ToolInfo
     from mcp_server.redaction import RedactedLogs, Redactor, known_secrets
     from mcp_server.server import build
 
@@ -51,7 +58,7 @@ def guarded(settings: Settings) -> ChatServer:
     names: dict[str, ToolInfo] = {}
     audit = AuditLog(settings.home) if settings.chat.audit else None
     server, _ = build(settings, [Guard(names, Limits(settings.chat), redactor, audit)])
-    names.update(server.names)
+    names.update({**mount(server), **server.names})
     return server
 
 

@@ -16,9 +16,11 @@ from mcp.types import JSONRPCMessage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.settings import Settings, load
+from app.settings import load
 from mcp_server import http
-from mcp_server.server import ChatServer, build
+from mcp_server.naming import ToolInfo
+from mcp_server.server import ChatServer
+from mcp_server.serving import guarded
 from tests.conformance import fixtures
 
 RETRY_MS = 200
@@ -47,17 +49,18 @@ class KeptEvents(EventStore):
         return stream
 
 
-def mounted(settings: Settings) -> ChatServer:
-    """The product's server with the fixtures."""
-    server, _ = build(settings)
+def mounted(server: ChatServer) -> dict[str, ToolInfo]:
+    """Mount the fixtures; the names of the tools among them."""
+    ours = {tool.name for tool in server._tool_manager.list_tools()}
     fixtures.register(server)
-    return server
+    tools = [tool for tool in server._tool_manager.list_tools() if tool.name not in ours]
+    return {tool.name: ToolInfo(frozenset(tool.parameters["properties"])) for tool in tools}
 
 
 async def listen() -> None:
     """Serve over HTTP until told to end."""
     settings = load()
-    server = mounted(settings)
+    server = guarded(settings, mounted)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -65,11 +68,11 @@ async def listen() -> None:
         app = http.app(server, settings.chat, None, address, event_store=KeptEvents(), retry_interval=RETRY_MS)
         sys.stdout.write(f"{address}\n")
         sys.stdout.flush()
-        await uvicorn.Server(uvicorn.Config(app, log_level="warning")).serve([listener])
+        await uvicorn.Server(uvicorn.Config(app, http="httptools", log_level="warning")).serve([listener])
 
 
 if __name__ == "__main__":
     if "--stdio" in sys.argv:
-        mounted(load()).run("stdio")
+        guarded(load(), mounted).run("stdio")
     else:
         asyncio.run(listen())

@@ -34,14 +34,15 @@ def house() -> Iterator[House]:
 @pytest.fixture(scope="module")
 def url(house: House) -> Iterator[str]:
     """The address of the product's server with the fixtures."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", str(PROGRAM)],
-        cwd=house.workspace,
-        env=house.environment,
-        stdout=subprocess.PIPE,
-        stderr=(house.workspace / "stderr").open("w"),
-        text=True,
-    )
+    with (house.workspace / "stderr").open("w") as words:
+        process = subprocess.Popen(
+            [sys.executable, "-P", str(PROGRAM)],
+            cwd=house.workspace,
+            env=house.environment,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            text=True,
+        )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()

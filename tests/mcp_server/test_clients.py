@@ -127,7 +127,7 @@ def test_a_conversation_leads_from_a_table_through_questions_to_predictions_and_
         done, heard = followed(chat, begun["run"])
         assert done["status"] == "deployed", done
         asked = questions(heard)
-        assert any("target" in text for text in asked) and any("Deploy" in text for text in asked), asked
+        assert any("Which column" in text for text in asked) and any("Deploy" in text for text in asked), asked
         if kind != "inspector":  # it shows none
             assert any("epoch" in step for one in heard for step in one.progress)
         forms = [text for one in heard for text in one.asked]
