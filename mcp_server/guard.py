@@ -29,7 +29,10 @@ from mcp_server.refusal import CallRefused, shown
 REFUSED = -32050
 """The protocol error of a refusal that is no tool's; its data has the same document."""
 
-FREE = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
+LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
+OPENING = LISTS | {"initialize", "ping", "server/discover", "logging/setLevel"}
+"""What a client says first. Over HTTP it counts as calls do; from standard input it has no limits to load."""
+
 RECORDED = frozenset({"tools/call", "resources/read", "prompts/get"})
 STREAMS = frozenset({"subscriptions/listen"})
 NOBODY = Principal("nobody", frozenset(), "http")
@@ -66,6 +69,9 @@ def tool_infos(tools: Iterable[Tool], aliases: Mapping[str, Mapping[str, str]] |
 class Guard:
     """The middleware: `MCPServer(middleware=[Guard(…)])`.
 
+    It sees answers and errors. What a tool sends before its answer (progress) passes it by: that is for
+    `redactor.text`.
+
     Args:
         tools: By name; read at each call, so it may be filled after the server was made.
         limits: How often and how many at once.
@@ -78,7 +84,7 @@ class Guard:
     ) -> None:
         self._tools = tools
         self._limits = limits
-        self._redactor = redactor
+        self.redactor = redactor
         self._audit = audit
         self._unrecorded = False
 
@@ -111,7 +117,7 @@ class Guard:
                 self._record(self._audit, _entry(ctx, principal, self._tools, outcome, begun))
 
     async def _called(self, principal: Principal, ctx: Context, call_next: CallNext) -> HandlerResult:
-        if ctx.method in FREE:
+        if ctx.method in OPENING and principal.door == "stdio":
             return await call_next(ctx)
         who = principal.name if ctx.method not in STREAMS else f"{principal.name} (streams)"
         with self._limits.call(who):
@@ -137,16 +143,16 @@ class Guard:
     def _cleaned(self, result: HandlerResult) -> HandlerResult:
         if isinstance(result, BaseModel):
             result = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        cleaned: HandlerResult = self._redactor.clean(result)
+        cleaned: HandlerResult = self.redactor.clean(result)
         return cleaned
 
     def _clean_error(self, error: MCPError) -> MCPError:
-        return MCPError(error.code, self._redactor.text(error.message), self._redactor.clean(error.data))
+        return MCPError(error.code, self.redactor.text(error.message), self.redactor.clean(error.data))
 
     def _refusal(self, ctx: Context, refused: CallRefused) -> CallToolResult:
         """A result that the model reads, where the protocol has a place for one; else a protocol error."""
-        document = self._redactor.clean(refused.document())
-        message = self._redactor.text(refused.message)
+        document = self.redactor.clean(refused.document())
+        message = self.redactor.text(refused.message)
         if ctx.method != "tools/call":
             raise MCPError(REFUSED, message, document)
         words = f"{refused.code}: {message}" + (f"\nnext: {refused.fix}" if refused.fix else "")

@@ -7,7 +7,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from mcp_server.audit import files
 from mcp_server.http import check, public_address
+from mcp_server.principal import SCOPES
 from mcp_server.settings import ChatSettings
 from mcp_server.tokens import Tokens
 from memory.errors import UsageError
@@ -151,28 +154,57 @@ async def test_a_client_of_either_revision_calls_and_sees_progress(closed: Serve
     async def noted(progress: float, total: float | None, message: str | None) -> None:
         seen.append(progress)
 
-    async with (
-        httpx2.AsyncClient(headers=closed.headers, timeout=60) as http,
-        Client(streamable_http_client(closed.url, http_client=http), mode=mode) as client,
-    ):
+    assert closed.token is not None
+    async with client_of(closed, closed.token, mode) as client:
         answer = await client.call_tool("run_get", {"word": "salt"})
         assert answer.structured_content == {"word": "salt", "caller": "first", "door": "http"}
         await client.call_tool("run_wait", {"count": 3}, progress_callback=noted)
     assert seen == [1, 2, 3]
 
 
+@asynccontextmanager
+async def client_of(at: Served, token: str, mode: Any) -> AsyncIterator[Client]:
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as http,
+        Client(streamable_http_client(at.url, http_client=http), mode=mode) as client,
+    ):
+        yield client
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_each_call_is_made_with_the_scopes_of_its_own_token(closed: Served, mode: Any) -> None:
-    made = Tokens(closed.home).create(f"reader-{mode}", ["read"])
-    async with (
-        httpx2.AsyncClient(headers={"Authorization": f"Bearer {made}"}, timeout=60) as http,
-        Client(streamable_http_client(closed.url, http_client=http), mode=mode) as client,
-    ):
-        read = await client.call_tool("run_get", {"word": "salt"})
-        refused = await client.call_tool("deployment_change", {"word": "salt"})
-    assert read.structured_content["caller"] == f"reader-{mode}"
-    assert refused.is_error
-    assert refused.structured_content["error"]["code"] == "auth.scope"
+    tools = {"run_get": "read", "run_cancel": "train", "deployment_change": "deploy", "unlisted": "admin"}
+    for at, scope in enumerate(SCOPES):
+        made = Tokens(closed.home).create(f"{scope}-{mode}", [scope])
+        async with client_of(closed, made, mode) as client:
+            answers = {needs: await client.call_tool(name, {"word": "salt"}) for name, needs in tools.items()}
+        for needs, answer in answers.items():
+            allowed = SCOPES.index(needs) <= at
+            assert answer.is_error is not allowed, (scope, needs)
+            told = answer.structured_content
+            assert told["caller"] == f"{scope}-{mode}" if allowed else told["error"]["code"] == "auth.scope"
+
+
+async def test_the_log_of_a_served_chat_names_the_token_and_holds_neither_it_nor_arguments(closed: Served) -> None:
+    made = Tokens(closed.home).create("logged", ["read"])
+    async with client_of(closed, made, "auto") as client:
+        await client.call_tool("run_get", {"word": "salt-and-pepper"})
+        await client.call_tool("run_cancel", {})
+    text = "".join(path.read_text(encoding="utf-8") for path in files(closed.home / "audit"))
+    mine = [one for one in map(json.loads, text.splitlines()) if one["principal"] == "logged"]
+    assert [(one["name"], one["outcome"], one["door"]) for one in mine] == [
+        ("run_get", "ok", "http"),
+        ("run_cancel", "auth.scope", "http"),
+    ]
+    assert made not in text
+    assert "salt-and-pepper" not in text
+
+
+async def test_opening_sessions_counts_as_calls_do(tmp_path: Path) -> None:
+    with served(tmp_path, {"port": 0, "calls_per_minute": 5}) as found:
+        answers = [post(found, **found.headers) for _ in range(6)]
+    codes = ["error" in answer.text and "limit.rate" in answer.text for answer in answers]
+    assert codes == [False] * 5 + [True]
 
 
 async def test_without_a_token_this_machine_is_served_and_web_pages_are_not(free: Served) -> None:
