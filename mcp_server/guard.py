@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from mcp_server import scopes
 from mcp_server.audit import AuditLog, Entry, arguments_hash
 from mcp_server.limits import Limits
+from mcp_server.outgoing import CleanSession
 from mcp_server.principal import LOCAL, SCOPES, Principal, acting
 from mcp_server.redaction import Redactor
 from mcp_server.refusal import CallRefused, shown
@@ -69,9 +70,6 @@ def tool_infos(tools: Iterable[Tool], aliases: Mapping[str, Mapping[str, str]] |
 class Guard:
     """The middleware: `MCPServer(middleware=[Guard(…)])`.
 
-    It sees answers and errors. What a tool sends before its answer (progress) passes it by: that is for
-    `redactor.text`.
-
     Args:
         tools: By name; read at each call, so it may be filled after the server was made.
         limits: How often and how many at once.
@@ -84,7 +82,7 @@ class Guard:
     ) -> None:
         self._tools = tools
         self._limits = limits
-        self.redactor = redactor
+        self._redactor = redactor
         self._audit = audit
         self._unrecorded = False
 
@@ -93,6 +91,7 @@ class Guard:
         if ctx.request_id is None:
             return await call_next(ctx)
         principal, begun, outcome = principal_of(ctx), time.perf_counter(), "cancelled"
+        ctx = replace(ctx, session=CleanSession(ctx.session, self._redactor))
         try:
             with acting(principal):
                 result = self._cleaned(await self._called(principal, ctx, call_next))
@@ -143,16 +142,16 @@ class Guard:
     def _cleaned(self, result: HandlerResult) -> HandlerResult:
         if isinstance(result, BaseModel):
             result = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        cleaned: HandlerResult = self.redactor.clean(result)
+        cleaned: HandlerResult = self._redactor.clean(result)
         return cleaned
 
     def _clean_error(self, error: MCPError) -> MCPError:
-        return MCPError(error.code, self.redactor.text(error.message), self.redactor.clean(error.data))
+        return MCPError(error.code, self._redactor.text(error.message), self._redactor.clean(error.data))
 
     def _refusal(self, ctx: Context, refused: CallRefused) -> CallToolResult:
         """A result that the model reads, where the protocol has a place for one; else a protocol error."""
-        document = self.redactor.clean(refused.document())
-        message = self.redactor.text(refused.message)
+        document = self._redactor.clean(refused.document())
+        message = self._redactor.text(refused.message)
         if ctx.method != "tools/call":
             raise MCPError(REFUSED, message, document)
         words = f"{refused.code}: {message}" + (f"\nnext: {refused.fix}" if refused.fix else "")

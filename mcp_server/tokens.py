@@ -79,7 +79,14 @@ class Tokens:
 
     def first(self) -> str | None:
         """Make the token of a first start, with the scope `deploy`; None when there are tokens already."""
-        return None if self.list() else self.create(FIRST, FIRST_SCOPES)
+        if self.list():
+            return None
+        try:
+            return self.create(FIRST, FIRST_SCOPES)
+        except UsageError as error:
+            if error.code == "usage.token_name":  # another server started at the same moment, and has said it
+                return None
+            raise
 
     def list(self) -> Sequence[Token]:
         """The tokens, oldest first."""

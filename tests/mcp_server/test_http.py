@@ -207,10 +207,11 @@ async def test_opening_sessions_counts_as_calls_do(tmp_path: Path) -> None:
     assert codes == [False] * 5 + [True]
 
 
-async def test_without_a_token_this_machine_is_served_and_web_pages_are_not(free: Served) -> None:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_without_a_token_this_machine_is_served_and_web_pages_are_not(free: Served, mode: Any) -> None:
     assert free.token is None
     assert not Tokens(free.home).path.exists()
-    async with Client(free.url) as client:
+    async with Client(free.url, mode=mode) as client:
         answer = await client.call_tool("unlisted", {"word": "salt"})
     assert answer.structured_content == {"word": "salt", "caller": "loopback", "door": "http"}
     assert post(free, Host="evil.example").status_code == 421

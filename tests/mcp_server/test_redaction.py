@@ -6,13 +6,16 @@ import base64
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
+from mcp.server.mcpserver import Elicit, Resolve
+from mcp.types import ElicitRequestParams, ElicitResult
+from pydantic import BaseModel
 
 from app.settings import load
 from mcp_server.redaction import MARK, RedactedLogs, Redactor, known_secrets, passwords, secret_values
@@ -155,3 +158,38 @@ async def test_the_canary_gets_out_of_no_answer_and_no_error(tmp_path: Path, mod
         told.append((await client.read_resource("tiny://notes/canary-1234")).contents[0].model_dump()["text"])
     assert all("canary" not in one for one in told)
     assert MARK in told[0]
+
+
+class Answer(BaseModel):
+    """What the person says."""
+
+    ok: bool
+
+
+async def question(word: str) -> Elicit[Answer]:
+    return Elicit(f"Use {word}?", Answer)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_the_canary_gets_out_of_no_progress_and_no_question(tmp_path: Path, mode: Any) -> None:
+    told: list[str] = []
+
+    async def noted(progress: float, total: float | None, message: str | None) -> None:
+        told.append(str(message))
+
+    async def asked(context: Any, params: ElicitRequestParams) -> ElicitResult:
+        told.append(params.message)
+        return ElicitResult(action="accept", content={"ok": True})
+
+    server = tiny(ChatSettings(), tmp_path, ["canary-1234"])
+
+    @server.tool()
+    async def run_approve(word: str, answer: Annotated[Answer, Resolve(question)]) -> dict[str, Any]:
+        """Ask."""
+        return {"ok": answer.ok}
+
+    async with Client(server, mode=mode, elicitation_callback=asked) as client:
+        await client.call_tool("run_wait", {"count": 1, "what": "canary-1234"}, progress_callback=noted)
+        answer = await client.call_tool("run_approve", {"word": "canary-1234"})
+    assert answer.structured_content == {"ok": True}
+    assert told == [f"{MARK} 1", f"Use {MARK}?"]

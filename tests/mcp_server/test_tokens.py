@@ -6,6 +6,7 @@ import json
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -104,6 +105,13 @@ def test_the_first_start_makes_one_token_and_the_second_none(tmp_path: Path) -> 
     assert principal is not None
     assert principal.may("deploy")
     assert not principal.may("admin")
+
+
+def test_of_servers_that_start_at_the_same_moment_one_makes_the_first_token(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: Tokens(tmp_path).first(), range(8)))
+    assert sum(token is not None for token in made) == 1
+    assert len(Tokens(tmp_path).list()) == 1
 
 
 def test_a_broken_file_is_named_and_lets_nobody_in(tmp_path: Path) -> None:

@@ -58,10 +58,10 @@ def _add_tools(server: MCPServer[Any]) -> None:
     server.add_tool(started, name="run_start", description="Give back the choice.")
 
     @server.tool()
-    async def run_wait(count: int, ctx: Context[Any, Any]) -> dict[str, Any]:
+    async def run_wait(count: int, ctx: Context[Any, Any], what: str = "step") -> dict[str, Any]:
         """Report progress."""
         for step in range(count):
-            await ctx.report_progress(step + 1, count, f"step {step + 1}")
+            await ctx.report_progress(step + 1, count, f"{what} {step + 1}")
         return {"count": count}
 
 
