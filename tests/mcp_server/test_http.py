@@ -248,15 +248,25 @@ def test_the_address_is_told_as_clients_write_it() -> None:
     assert public_address(proxied, 8765) == "http://chat.example.org:443/mcp"
 
 
+def refused_start(home: Path, settings: dict[str, Any], *flags: str) -> str:
+    """What a server says that does not start."""
+    command = [sys.executable, "-m", "tests.mcp_server.tiny_server", json.dumps(settings), *flags]
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"NEUROLOOM_HOME": str(home)}
+    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode != 0
+    assert not Tokens(home).path.exists()
+    return ended.stderr
+
+
 def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "tests.mcp_server.tiny_server", json.dumps({"port": port})]
-        environment = os.environ | {"NEUROLOOM_HOME": str(tmp_path)}
-        root = Path(__file__).resolve().parents[2]
-        ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
-    assert f"cannot listen on '127.0.0.1' port {port}" in ended.stderr
-    assert not Tokens(tmp_path).path.exists()
+        assert f"cannot listen on '127.0.0.1' port {port}" in refused_start(tmp_path, {"port": port})
+
+
+def test_a_server_that_strangers_would_reach_does_not_start(tmp_path: Path) -> None:
+    assert "no name is allowed for it" in refused_start(tmp_path, {"host": "0.0.0.0", "port": 0})
 
 
 def test_sigterm_ends_the_server_well_though_a_stream_is_open(tmp_path: Path) -> None:
