@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import httpx2
@@ -137,6 +139,20 @@ def test_what_is_no_json_is_refused_and_the_server_lives(closed: Served) -> None
     assert post(closed, b"{", **closed.headers).status_code == 400
     assert post(closed, **{**closed.headers, "Content-Type": "text/plain"}).status_code == 400
     assert post(closed, **closed.headers).status_code == 200
+
+
+def test_white_space_around_the_values_of_headers_is_not_part_of_them(closed: Served) -> None:
+    address = urlsplit(closed.url)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=60)
+    try:
+        connection.putrequest("POST", "/mcp", skip_host=True)
+        headers = {**JSON, **closed.headers, "Host": "localhost", "Content-Length": str(len(json.dumps(INITIALIZE)))}
+        for name, value in headers.items():
+            connection.putheader(name, f"  {value} \t ")
+        connection.endheaders(json.dumps(INITIALIZE).encode())
+        assert connection.getresponse().status == 200
+    finally:
+        connection.close()
 
 
 def test_a_session_belongs_to_the_token_that_opened_it(closed: Served) -> None:
