@@ -12,7 +12,6 @@ import json
 import re
 import shutil
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from memory.errors import InputError
 from phases.clock import now
 from phases.datasets import DatasetView, UploadView
 from phases.lock import only_one
-from phases.services.dataset_store import DatasetStore, Sink, check_name, too_large
+from phases.services.dataset_store import DatasetStore, Sink, check_name, too_large, write_whole
 from phases.workspace import read_json
 
 LARGEST_CHUNK = 1024 * 1024
@@ -67,7 +66,7 @@ class Uploads:
             self._make_room()
             folder.mkdir(parents=True, exist_ok=True)
             record = {"name": name, "size": size, "sha256": sha256, "at": now()}
-            _write(folder / "upload.json", json.dumps(record).encode())
+            write_whole(folder / "upload.json", json.dumps(record).encode())
         return self._view(upload)
 
     def chunk(self, upload: str, index: int, data_base64: str) -> UploadView:
@@ -96,7 +95,11 @@ class Uploads:
                 field="index",
                 fix="begin anew with the right size",
             )
-        _write(place, data)
+        try:
+            write_whole(place, data)
+        except FileNotFoundError:
+            self._folder(upload)  # finished meanwhile: says so
+            raise
         return self._view(upload)
 
     def finish(self, upload: str) -> DatasetView:
@@ -186,16 +189,6 @@ class Uploads:
                 code="input.upload_too_many",
                 fix="finish one of them, or raise dataset.uploads (NEUROLOOM_DATASET_UPLOADS)",
             )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; two who write the same one do not meet."""
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        fresh.write_bytes(data)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _sizes(folder: Path) -> dict[int, int]:
