@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REQUIRE ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile
+TESTED := .pytest_cache/exit
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check lint types layers bench lock clean help
+.PHONY: demo test again check lint types layers bench lock clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -19,10 +20,16 @@ demo: $(STAMP)
 
 ## make test    set up, lint, check types and layers, run every test (REQUIRE=all: an absent tool is a failure)
 test: $(STAMP)
+	@rm -f $(TESTED)
 	@$(MAKE) --no-print-directory check VENV=$(VENV)
 
 check: lint types layers
-	REQUIRE=$(REQUIRE) $(BIN)/pytest $(PYTEST_ARGS)
+	@mkdir -p $(dir $(TESTED))
+	REQUIRE=$(REQUIRE) $(BIN)/pytest $(PYTEST_ARGS); code=$$?; echo $$code >$(TESTED); exit $$code
+
+## make again   after `make test`: run the tests that failed once more, alone (docs/decisions/tests.md)
+again: $(STAMP)
+	@REQUIRE=$(REQUIRE) $(BIN)/python -P -m tests.again
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

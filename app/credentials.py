@@ -6,6 +6,7 @@ A secret is never printed, logged or taken from the command line's arguments.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,13 @@ class Credentials:
         """The secret itself, for the backend that needs it."""
         found = _get(self._keyring, name) if self._keyring is not None else None
         return found if found is not None else self._file().get(name)
+
+    def every(self, names: Iterable[str]) -> list[str]:
+        """All secrets of the file, and those that the keyring has under these names; for keeping them out of texts."""
+        kept = list(self._file().values())
+        if self._keyring is not None:
+            kept += [found for name in names if (found := _get(self._keyring, name)) is not None]
+        return kept
 
     def forget(self, name: str) -> bool:
         """Delete the secret everywhere; False when there was none."""

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.folders import config_file, state_folder
 from app.folders import config_folder as config_folder
+from mcp_server.settings import ChatSettings
 from memory.errors import UsageError
 from memory.records import MemorySettings
 from phases.request import RunSettings
-from phases.settings import LogLevel, NotifySettings, Policy, RunnerSettings
+from phases.settings import DatasetSettings, LogLevel, NotifySettings, Policy, PrivacySettings, RunnerSettings
 
 PREFIX = "NEUROLOOM_"
 ALIASES = {"NEUROLOOM_REDIS_URL": "memory.url", "NEUROLOOM_HOME": "memory.home", "DEBUG": "app.debug"}
@@ -46,7 +47,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "run": RunSettings,
     "runner": RunnerSettings,
     "policy": Policy,
+    "chat": ChatSettings,
     "notify": NotifySettings,
+    "privacy": PrivacySettings,
+    "dataset": DatasetSettings,
 }
 
 
@@ -59,6 +63,9 @@ class Settings(BaseModel):
     memory: MemorySettings
     run: RunSettings
     runner: RunnerSettings
+    chat: ChatSettings
+    privacy: PrivacySettings
+    dataset: DatasetSettings
     sources: dict[str, str]
 
     @property
@@ -157,6 +164,11 @@ def search_path(environ: Mapping[str, str] | None = None) -> str:
     return (os.environ if environ is None else environ).get("PATH", os.defpath)
 
 
+def environment() -> dict[str, str]:
+    """The process's whole environment, for whoever has to keep its secrets out of what is sent."""
+    return dict(os.environ)
+
+
 def _variable(name: str) -> str:
     section, key = name.split(".")
     word = key if section == "app" else f"{section}_{key}"
@@ -232,12 +244,11 @@ def _unknown(name: str, known: Iterable[str], where: str) -> UsageError:
 
 
 def _assemble(found: Found) -> Settings:
-    built = {section: _validated(section, found) for section in ("app", "memory", "run", "policy", "notify")}
+    built = {section: _validated(section, found) for section in SECTIONS if section != "runner"}
     runner = _validated("runner", found, _from_other_sections(built))
     sources = {name: found.sources.get(name, "default") for name in names()}
-    return Settings.model_validate(
-        {"app": built["app"], "memory": built["memory"], "run": built["run"], "runner": runner, "sources": sources}
-    )
+    own = {section: model for section, model in built.items() if section not in {"policy", "notify"}}
+    return Settings.model_validate({**own, "runner": runner, "sources": sources})
 
 
 def _from_other_sections(built: Mapping[str, BaseModel]) -> dict[str, Any]:
@@ -264,6 +275,8 @@ def _validated(section: str, found: Found, nested: Mapping[str, Any] | None = No
 def _shown(name: str, value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, tuple):
+        return [str(one) for one in value]
     if name == "memory.url" and value:
         return without_password(str(value))
     secret = any(word in name.split(".")[1].split("_") for word in SECRET_WORDS)

@@ -17,10 +17,15 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.services import Services
     from memory.store import Memory
+    from phases.services.comparison import Comparison
+    from phases.services.datasets import Datasets
     from phases.services.deployments import Deployments
+    from phases.services.figures import Figures
+    from phases.services.guard import Guard
     from phases.services.models import Models
     from phases.services.notes import Notes
     from phases.services.runs import Runs
+    from phases.services.steering import Steering
 
 RUNNER_MODULE = "app.runner"
 STOP_SECONDS = 15.0
@@ -62,20 +67,59 @@ class OpenServices:
         return Models(self.memory, self.runs, self.deployments, self.settings.runner)
 
     @cached_property
+    def steering(self) -> Steering:
+        """Orders to live runs."""
+        from phases.services.steering import Steering
+
+        return Steering(self.memory, self.runs, self.settings.runner)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Runs side by side."""
+        from phases.services.comparison import Comparison
+
+        return Comparison(self.memory, self.runs)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Figures of reports."""
+        from phases.services.figures import Figures
+
+        return Figures(self.runs)
+
+    @cached_property
     def notes(self) -> Notes:
         """Shared memory, as people read and write it."""
         from phases.services.notes import Notes
 
         return Notes(self.memory, self.runs)
 
+    @cached_property
+    def datasets(self) -> Datasets:
+        """Tables kept by name."""
+        from phases.services.datasets import Datasets
+
+        settings = self.settings
+        return Datasets(Path.cwd(), settings.runner, settings.dataset, settings.privacy)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What may leave through doors other than the command line."""
+        from phases.services.guard import Guard
+
+        return Guard(self.memory, self.settings.privacy.level)
+
 
 @asynccontextmanager
-async def open_services(settings: Settings, note: Callable[[str], None] | None = None) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, note: Callable[[str], None] | None = None, *, confined: bool = False
+) -> AsyncIterator[Services]:
     """The services, on an open memory (the embedded Redis is started when it is dead).
 
     Args:
         settings: The door's.
         note: Tells the person something beside the result.
+        confined: Runs of other workspaces are not there for this door.
 
     Raises:
         RedisAway: Redis does not answer, within a second.
@@ -85,7 +129,10 @@ async def open_services(settings: Settings, note: Callable[[str], None] | None =
 
     async with open_memory(settings.memory, "door") as memory:
         await take(settings.home, memory)
-        yield OpenServices(settings, memory, note)
+        opened = OpenServices(settings, memory, note)
+        if confined:
+            opened.runs.confined = True
+        yield opened
 
 
 def runner_settings_file(settings: Settings) -> Path:

@@ -59,6 +59,7 @@ class Jobs:
         self._sandbox = sandbox
         self._host = host or HostSettings()
         self._starting = asyncio.Lock()
+        self._telling = asyncio.Lock()
         self._killed_starts = 0
 
     async def run(
@@ -98,8 +99,13 @@ class Jobs:
     async def control(self, job_id: str, command: dict[str, Any]) -> None:
         """Tell a job something: merged into its `control.json`, read by the task at its safe points."""
         files = _Files(self._sandbox, job_id)
-        known = await files.read("control.json") or {}
-        await files.write("control.json", {**known, **command})
+        async with self._telling:
+            known = await files.read("control.json") or {}
+            await files.write("control.json", {**known, **command})
+
+    async def stage(self, job_id: str) -> str:
+        """Where a job is: `absent`, `pending`, `running`, `dead` (died without a word) or `finished`."""
+        return (await _Files(self._sandbox, job_id).look()).stage
 
     async def cancel(self, job_id: str, grace: float = 10.0) -> None:
         """End a job: it is told, gets TERM, and after `grace` seconds its whole tree is killed. Waits for the end.
@@ -129,11 +135,18 @@ class Jobs:
                 error = error_document("job.keeps_dying", message, "look at the job's log, then resume the run")
                 return JobOutcome(id=spec.id, state="failed", code=1, error=error)
         if restart:
-            await files.write("control.json", {})
+            await self._forget_cancel(files)
         await files.reserve()
         wanted = {**spec.model_dump(mode="json"), "start": document.newest + 1, "lost": lost}
         await files.write("job.json", wanted)
         return None
+
+    async def _forget_cancel(self, files: _Files) -> None:
+        """A job that is started again is no longer cancelled; what else it was told still holds."""
+        async with self._telling:
+            known = await files.read("control.json") or {}
+            kept = {key: value for key, value in known.items() if key not in {"cancel", "grace"}}
+            await files.write("control.json", kept)
 
     async def _follow(self, files: _Files, events: _Events) -> JobOutcome:
         """Deliver events until the job has ended; a host that is gone is started again."""

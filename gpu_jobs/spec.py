@@ -14,10 +14,10 @@ class Limits(BaseModel):
     """What a job may use; `None` means no limit.
 
     Attributes:
-        memory_mb: Memory of the job's whole process tree, in MiB (shared pages counted once).
+        memory_mb: Memory of the job's whole process tree, in MB, as everywhere 10^6 bytes (shared pages counted once).
         cpu_seconds: Processor time of one process of the job, in seconds (`RLIMIT_CPU`).
-        file_mb: Largest file that the job may write, in MiB (`RLIMIT_FSIZE`).
-        disk_mb: Size of the sandbox's folder while the job runs, in MiB.
+        file_mb: Largest file that the job may write, in MB (`RLIMIT_FSIZE`).
+        disk_mb: Size of the sandbox's folder while the job runs, in MB.
         seconds: Deadline after the start, in seconds of the wall clock.
         open_files: Open file descriptors of one process (`RLIMIT_NOFILE`).
     """

@@ -12,7 +12,9 @@ NeuroloomError
 ├── JobError          job.*                a job failed
 ├── RunError          run.*                a run cannot go on
 ├── GateRejected      gate.rejected        a blocking check failed
-└── DeployError       deploy.*             a deployment could not be made or changed
+├── DeployError       deploy.*             a deployment could not be made or changed
+└── PrivacyRefused    privacy.refused      it may hold cells of a person's table, which do not leave here
+└── CallRefused       auth.* limit.* …     the chat door does not make this call (mcp_server.refusal)
 """
 # ruff: noqa: N818  (the names say what happened: StaleEpoch, not StaleEpochError)
 
@@ -121,3 +123,9 @@ class DeployError(NeuroloomError):
     """A deployment could not be made, changed or found."""
 
     default_code = "deploy.failed"
+
+
+class PrivacyRefused(NeuroloomError):
+    """What was asked for may hold cells of a person's table, and the privacy level keeps them here."""
+
+    default_code = "privacy.refused"

@@ -58,7 +58,7 @@ CATALOGUE: Mapping[str, Key] = MappingProxyType(
             *_rows("validate", "ml-developer", "validation benchmark-results report phase4-complete"),
             *_rows("deploy", "cicd-engineer", "deployment-ready dockerfile serve-api deploy-script"),
             *_rows("deploy", "cicd-engineer", "deployment-docs phase5-complete workflow-complete"),
-            *_rows("any", "runner", "request state decisions error"),
+            *_rows("any", "runner", "request state decisions steering error"),
         )
     }
 )

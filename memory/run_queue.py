@@ -109,10 +109,10 @@ class RunQueue:
             for run in runs
         ]  # fmt: skip
 
-    async def runs(self, workspace: str | None, limit: int) -> list[str]:
-        """Ids of the newest runs, newest first, of one workspace or of all."""
+    async def runs(self, workspace: str | None, limit: int, offset: int) -> list[str]:
+        """Ids of the newest runs after the first `offset`, newest first, of one workspace or of all."""
         index = keys.workspace_runs(workspace) if workspace else keys.RUNS
-        return list(await self._wire.do("ZREVRANGE", index, 0, limit - 1))
+        return list(await self._wire.do("ZREVRANGE", index, offset, offset + limit - 1))
 
     async def forget(self, run: str, workspace: str) -> None:
         """Delete everything about a run; a runner that still has it is refused at its next write."""

@@ -183,9 +183,9 @@ class Memory:
         """The queue in order: `{run, position, taken, lease_alive}`; position 1 is next, 0 is taken."""
         return await self._queue.rows()
 
-    async def runs(self, workspace: str | None = None, limit: int = 100) -> list[str]:
-        """Ids of the newest runs, newest first, of one workspace or of all."""
-        return await self._queue.runs(workspace, limit)
+    async def runs(self, workspace: str | None = None, limit: int = 100, offset: int = 0) -> list[str]:
+        """Ids of the newest runs after the first `offset`, newest first, of one workspace or of all."""
+        return await self._queue.runs(workspace, limit, offset)
 
     async def delete_run(self, run: str, workspace: str) -> None:
         """Delete everything about a run; a runner that still has it is refused at its next write."""

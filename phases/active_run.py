@@ -30,9 +30,9 @@ from phases.settings import RunnerSettings
 D = TypeVar("D", bound=AgentDecision)
 
 RELAYED = frozenset(
-    {"epoch", "checkpoint", "divergence", "early_stop", "limits", "resumed", "log", "range_test", "note"}
+    {"epoch", "checkpoint", "divergence", "early_stop", "limits", "resumed", "log", "range_test", "note", "steered"}
 )
-WRITTEN_BY_DOORS = frozenset({"state", "answer", "deploy-request"})
+WRITTEN_BY_DOORS = frozenset({"state", "answer", "deploy-request", "steering"})
 MAX_STARTS = 8
 
 
@@ -234,7 +234,8 @@ class ActiveRun:
         async def relay(line: int, event: dict[str, Any]) -> None:
             if event.get("type") in RELAYED:
                 fields = {key: value for key, value in event.items() if key not in {"type", "t"}}
-                await self.emit(event["type"], f"{spec.id}:{line}", job=spec.id, **fields)
+                once = event["order"] if event["type"] == "steered" else f"{spec.id}:{line}"
+                await self.emit(event["type"], once, job=spec.id, **fields)
 
         if self.jobs is None:
             raise RunError("the sandbox is not open", code="run.no_sandbox")

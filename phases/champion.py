@@ -76,7 +76,8 @@ def champion_checks(active: ActiveRun, test: dict[str, Any]) -> list[Check]:
     if rows >= FEWEST_ROWS and difference is not None:
         why = f"challenger minus champion on {rows} rows that the champion has not seen"
         return [number("better_than_champion", difference, ">", 0.0, why=why)]
-    reason = f"only {rows} test rows are new to the deployed model" if difference else "nothing to compare on"
+    new = "1 test row is" if rows == 1 else f"{rows} test rows are"
+    reason = f"only {new} new to the deployed model" if difference else "nothing to compare on"
     if active.request.yes and active.request.terms.policy.yes_counts:
         return [fact("swap_agreed", True, why=f"{reason}; --yes agreed to the swap without a comparison")]
     answer: dict[str, Any] = {}

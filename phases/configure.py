@@ -14,6 +14,7 @@ from agents.reasoners.rules.architecture import with_measured
 from agents.reasoners.rules.task_plan import split_for
 from phases import PHASES
 from phases.active_run import ActiveRun
+from phases.budget import asks_over_budget
 from phases.gates import Check, fact, number
 from phases.machine import facts
 from phases.measure import measurement
@@ -149,7 +150,14 @@ def _gate(active: ActiveRun, attempt: int, preflight: dict[str, Any], nodes: lis
         number("architecture_builds", parameters, ">=", 1.0, why="parameters of the built network"),
         fact("step_is_finite", bool(preflight["finite"]), why="one step forward and backward"),
         fact("overfits_one_batch", bool(preflight["overfit"]["passed"]), why="the network can learn at all"),
-        number("memory_fits", preflight["memory_mb"], "<=", float(free), why="estimated against free memory, MB"),
+        number(
+            "memory_fits",
+            preflight["memory_mb"],
+            "<=",
+            float(free),
+            blocking=not asks_over_budget(active.request),
+            why="estimated against free memory, MB",
+        ),
     ]
     checks += [
         number(f"{node['name']}_connected", node["round_trip_ms"], "<=", 10_000.0, why="round trip, ms")

@@ -230,7 +230,7 @@ def _refusal(active: ActiveRun, plan: DeploymentPlan) -> str | None:
     answer = active.ask(
         {
             "kind": "deploy",
-            "text": f"Deploy {plan.name!r} version {plan.version} on this machine?{schema_words(active)}",
+            "text": f"Deploy {plan.name} version {plan.version} on this machine?{schema_words(active)}",
             "proposal": "yes",
             "reason": plan.reason,
         }

@@ -14,14 +14,16 @@ import psutil
 
 from gpu_jobs.backends.devices import find_devices
 
+MB = 1_000_000
+
 
 def facts(workspace: Path) -> dict[str, Any]:
     """Cores, memory and free disk in MB, accelerators, and versions, as plain data."""
     return {
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        "memory_mb": psutil.virtual_memory().total // 2**20,
-        "memory_free_mb": psutil.virtual_memory().available // 2**20,
-        "disk_free_mb": shutil.disk_usage(workspace).free // 2**20,
+        "memory_mb": psutil.virtual_memory().total // MB,
+        "memory_free_mb": psutil.virtual_memory().available // MB,
+        "disk_free_mb": shutil.disk_usage(workspace).free // MB,
         "gpus": [device.model_dump(mode="json") for device in find_devices()],
         "system": platform.platform(),
         "python": platform.python_version(),

@@ -18,6 +18,7 @@ from phases.active_run import ActiveRun
 from phases.clock import now
 from phases.gates import shown
 from phases.machine import version_of
+from phases.steering import words
 from phases.workspace import read_json, write_text
 from templates import render
 from templates.report import context as report
@@ -74,7 +75,7 @@ async def _context(active: ActiveRun, attempt: int, results: dict[str, Any]) -> 
         decisions=tuple(_decision(row) for row in decisions),
         attempts=tuple(_attempts(attempts, attempt, decisions)),
         data=tuple(await active.in_thread(_data, active, dataset)),
-        notes=tuple(await active.in_thread(_notes, active.root)),
+        notes=(*_steered(_trained(active.root, attempt)), *await active.in_thread(_notes, active.root)),
         environment=tuple(_environment(await active.get("environment") or {}, state, _trained(active.root, attempt))),
         test_reads=test["test_reads"],
     )
@@ -278,6 +279,14 @@ def _notes(root: Path) -> list[report.Note]:
             )
             found.append(report.Note.model_validate(kept))
     return found
+
+
+def _steered(trained: dict[str, Any]) -> list[report.Note]:
+    """That a person steered the training of this attempt, and when; its settings alone do not repeat it."""
+    return [
+        report.Note(message=f"A person steered this training after epoch {record['epoch']}: {words(record)}.")
+        for record in trained.get("steered") or ()
+    ]
 
 
 def _trained(root: Path, attempt: int) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class RunRequest(BaseModel):
             metrics.requirement(f"{side}_{stated.metric}", stated.value, task=self.task)
         for role, path in (("data", self.data), ("validation", self.validation), ("test", self.test)):
             if path is not None:
-                _check_file(role, Path(path))
+                check_file(role, Path(path))
         _check_workspace(Path(self.workspace))
 
 
@@ -184,7 +184,12 @@ def _check_columns(request: RunRequest) -> None:
         )
 
 
-def _check_file(role: str, path: Path) -> None:
+def check_file(role: str, path: Path) -> None:
+    """Refuse what is no regular file that can be read.
+
+    Raises:
+        InputError: `input.missing_file`, `input.directory`, `input.not_a_file` or `input.unreadable`.
+    """
     if not path.exists():
         near = metrics.nearest(path.name, _neighbours(path))
         raise InputError(

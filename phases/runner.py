@@ -11,8 +11,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,6 +25,7 @@ from phases.clock import now
 from phases.graph import drive
 from phases.notices import TOLD_KINDS, leave_notice
 from phases.notify import tell
+from phases.orders import POLL_SECONDS, Orders
 from phases.recipe import load_recipe
 from phases.report import write_report
 from phases.request import RunRequest
@@ -34,7 +34,6 @@ from phases.views import ENDED
 
 log = logging.getLogger("neuroloom.runner")
 MAX_DELIVERIES = 25
-POLL_SECONDS = 0.2
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -134,57 +133,9 @@ class Runner:
         orders = Orders(active, state.value.get("controls_after", "0"))
         async with orders.listening():
             await finish(active, taken.deliveries)
-        await orders.last_look()
-
-
-class Orders:
-    """What people tell a run while it is driven: cancel ends it at a safe point, steering goes to the job."""
-
-    def __init__(self, active: ActiveRun, after: str) -> None:
-        self.active, self.after = active, after
-        self.cancels: set[asyncio.Task[None]] = set()
-
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        """Obey while the block runs."""
-        task = asyncio.create_task(self._obey())
-        try:
-            yield
-        finally:
-            for one in (task, *self.cancels):
-                one.cancel()
-            await asyncio.gather(task, *self.cancels, return_exceptions=True)
-
-    async def last_look(self) -> None:
-        """A cancel that came while the run parked itself: nobody will read it later."""
-        state = await self.active.get("state") or {}
-        if state.get("state") == "waiting" and await self._orders():
-            stopped = RunCancelled(f"run {self.active.id!r} was cancelled", fix=f"neuroloom resume {self.active.id}")
-            await _end(self.active, "cancelled", stopped)
-
-    async def _orders(self) -> list[dict[str, Any]]:
-        found = await self.active.memory.controls(self.active.id, self.after)
-        self.after = found[-1][0] if found else self.after
-        return [command for _, command in found if command["do"] == "cancel"]
-
-    async def _obey(self) -> None:
-        while True:
-            try:
-                for command in await self._orders():
-                    task = asyncio.create_task(self._cancel(bool(command.get("at_once"))))
-                    self.cancels.add(task)
-            except NeuroloomError:
-                log.exception("run %s: its orders cannot be read now", self.active.id)
-            await asyncio.sleep(POLL_SECONDS)
-
-    async def _cancel(self, at_once: bool) -> None:
-        for wait in (0.0, 1.0, 5.0):
-            await asyncio.sleep(wait)
-            try:
-                await self.active.cancel(at_once)
-                return
-            except (NeuroloomError, OSError):
-                log.exception("run %s: the cancel did not reach its job", self.active.id)
+        if await orders.cancelled_while_parking():
+            stopped = RunCancelled(f"run {run!r} was cancelled", fix=f"neuroloom resume {run}")
+            await _end(active, "cancelled", stopped)
 
 
 async def finish(active: ActiveRun, deliveries: int) -> None:
@@ -233,6 +184,9 @@ async def _steps(active: ActiveRun) -> str:
     leave_notice(active.settings.home, active.id, {**state, "state": "running", "updated_at": now()})
     await active.emit("state", f"running:{active.lease.epoch}", state="running")
     active.recipe = await load_recipe(active)
+    if active.recipe is not None and active.recipe["steered"]:
+        told = f"a person steered the training of {active.request.from_run}; its recipe does not repeat that"
+        await active.emit("note", "recipe-was-steered", message=told)
     active.dataset_sha256 = str((await active.get("dataset") or {}).get("sha256", ""))
     wish = await active.get("deploy-request")
     if wish is not None and wish.get("outcome") is None:

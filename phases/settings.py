@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from memory.store import MemorySettings
+from phases.privacy.level import Level
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -25,8 +26,35 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ask_before_deploy: bool = Field(default=False, description="ask a person before a deployment on this machine")
-    doors: tuple[str, ...] = Field(default=("cli",), description="doors whose answers count")
+    ask_over_budget: bool | None = Field(
+        default=None,
+        description="ask a person when training does not fit budget, time limit or memory; default: in a chat only",
+    )
+    doors: tuple[str, ...] = Field(default=("cli", "mcp"), description="doors whose answers count")
     yes_counts: bool = Field(default=True, description="--yes answers what the policy would ask")
+
+
+class PrivacySettings(BaseModel):
+    """What may leave through doors other than the command line, and which files those doors may read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Level = Field(
+        default="aggregates", description="schema, aggregates or samples: how much of the data a chat may be told"
+    )
+    roots: tuple[Path, ...] = Field(
+        default=(), description="folders from which a chat may read tables; default: the current folder"
+    )
+
+
+class DatasetSettings(BaseModel):
+    """How large a table may be that is kept by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_mb: int = Field(default=2048, ge=1, description="largest table that is copied or uploaded, in MB")
+    inline_kb: int = Field(default=256, ge=1, description="largest table given inside one call, in kB")
+    uploads: int = Field(default=16, ge=1, description="uploads that may be open at once")
 
 
 class Terms(BaseModel):

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from agents.decisions import ArchitectureDesign, ClusterPlan, TrainingRecovery
-from agents.reasoners.rules.architecture import with_measured
 from memory.errors import JobError
 from phases import PHASES
 from phases.active_run import ActiveRun
+from phases.budget import agree, agreed
 from phases.gates import Check, fact, number
 from phases.measure import measurement
 from phases.progress import leave
 from phases.sandbox import ensure_open
 from phases.scripts import write_backup_script, write_server, write_training_watch
+from phases.steering import KEY
 from phases.workspace import read_json, write_json
 
 ROW = PHASES[2]
@@ -25,9 +26,12 @@ ROLE: Final = "neural-orchestrator"
 async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]:
     """Train this attempt, export it, and leave an attempt folder that can serve."""
     await ensure_open(active)
+    design = (await active.known(f"architecture-{attempt}", ArchitectureDesign)).training
+    await agree(active, attempt, design)
     folder = active.root / "attempts" / str(attempt)
     await active.put("training-status", "running", by=ROLE)
-    job, result = await _train(active, attempt, folder)
+    job, result = await _train(active, attempt, folder, await agreed(active, attempt, design))
+    result = {**result, "steering_missed": await _missed(active, attempt, result)}
     await active.in_thread(write_json, folder / "training-result.json", result)
     await active.put("training-status", "complete", by=ROLE)
     await active.put("training-metrics", result, by=ROLE, provenance={"kind": "measured", "job": job})
@@ -44,11 +48,11 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     return attempt, ""
 
 
-async def _train(active: ActiveRun, attempt: int, folder: Path) -> tuple[str, dict[str, Any]]:
+async def _train(active: ActiveRun, attempt: int, folder: Path, training: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The training job's name and result; after trouble the recovery decides, at most a few times."""
     architecture = read_json(folder / "configs" / "architecture.json")
     cluster = await active.known("cluster", ClusterPlan)
-    training, tries = await _designed(active, attempt), 0
+    tries = 0
     while True:
         job = f"train-{attempt}" if not tries else f"train-{attempt}-{tries}"
         await active.put("training-job-id", job, by=ROLE)
@@ -68,11 +72,19 @@ async def _train(active: ActiveRun, attempt: int, folder: Path) -> tuple[str, di
                 await active.in_thread(shutil.rmtree, folder / "checkpoints", True)
 
 
-async def _designed(active: ActiveRun, attempt: int) -> dict[str, Any]:
-    """The attempt's training settings as designed and measured, before any recovery."""
-    design = await active.known(f"architecture-{attempt}", ArchitectureDesign)
-    record = await active.recorded(f"measured-{attempt}")
-    return with_measured(design.training, record.value if record else {})
+async def _missed(active: ActiveRun, attempt: int, result: dict[str, Any]) -> list[str]:
+    """Ids of this attempt's orders that were not obeyed; said, so that nobody takes them for obeyed.
+
+    An order is for the job that ran when it came: one that comes after the last epoch, or whose job failed and was
+    followed by another with other settings, changes nothing.
+    """
+    obeyed = {record["order"] for record in result["steered"]}
+    given = [order for order in await active.get(KEY) or [] if order["job"] and order["attempt"] == attempt]
+    missed = [order for order in given if order["id"] not in obeyed]
+    for order in missed:
+        why = f"{order['job']} had trained its last epoch, or had failed"
+        await active.emit("steer_missed", order["id"], order=order["id"], job=order["job"], why=why)
+    return [order["id"] for order in missed]
 
 
 def _adjusted(training: dict[str, Any], recovery: TrainingRecovery) -> dict[str, Any]:
@@ -91,7 +103,12 @@ def _gate(active: ActiveRun, attempt: int, result: dict[str, Any], exported: dic
             result["stopped"] in {"early", "schedule", "budget", "control"},
             why=f"training ended by {result['stopped']}, best epoch {result['best_epoch']}",
         ),
-        fact("converged", bool(result["converged"]), why="stopped early or at the end of its schedule"),
+        fact(
+            "converged",
+            bool(result["converged"]),
+            blocking=result["stopped"] != "control",
+            why="ended by an order of a person" if result["stopped"] == "control" else "stopped early or at its end",
+        ),
         fact(
             "checkpoint_restored",
             bool(restored["equal"]),

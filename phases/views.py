@@ -103,7 +103,8 @@ class QuestionView(_View):
     """What a run that waits wants to know.
 
     Attributes:
-        kind: `target` (answer `{"target": column}`) or any approval (answer `{"approve": bool, "why": str | None}`).
+        kind: `target` (answer `{"target": column}`), `budget` (answer `{"choice": one of choices}`), or any approval
+            (answer `{"approve": bool, "why": str | None}`).
         text: The question in one sentence.
         proposal: The answer that the agent would give, when it has one: a column for `target`.
         reason: Why it proposes that.
@@ -190,7 +191,9 @@ class RunView(_View):
         proposal = f" Proposed: {asked.proposal!r}" if asked.proposal else ""
         why = f" ({asked.reason})" if asked.proposal and asked.reason else ""
         answer = f"neuroloom approve {self.run_id}"
-        if asked.kind != "target":
+        if asked.kind == "budget":
+            fix = f"{answer}, or {answer} --choose {'|'.join(asked.choices)}"
+        elif asked.kind != "target":
             fix = f'{answer}, or {answer} --reject --why "…"'
         else:
             fix = answer if asked.proposal else f"{answer} --target COLUMN"

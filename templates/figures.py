@@ -25,6 +25,7 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "MB": (lambda v: f"{v:,.1f}", " MB"),
     "bytes": (lambda v: f"{v:,.0f}", " bytes"),
     "target": (lambda v: f"{v:,.0f}" if abs(v) >= 1e5 else f"{v:,.5g}", ""),
+    "ratio": (lambda v: f"{v:.4g}", ""),
     "rows": (lambda v: f"{v:,.0f}", " rows"),
     "parameters": (lambda v: f"{v:,.0f}", " parameters"),
 }
@@ -82,6 +83,8 @@ def written(value: float, unit: str) -> str:
     """A number in its unit, to the digits that carry information: `0.9733`, `0.412 ms`, `21,862 bytes`."""
     number, suffix = _UNITS.get(unit, (_four_digits, f" {unit}"))
     text = number(value)
+    if text == "1" and suffix == " rows":
+        suffix = " row"
     rounded_to_nothing = not text.strip("-0.,")
     return (text.removeprefix("-") if rounded_to_nothing else text) + suffix
 
@@ -115,7 +118,8 @@ def figure_html(measurement: object, sources: Sources) -> Quoted:
         low, high = (html(written(end, m.unit)) for end in m.interval)
         interval = f' <span class="interval">{low} to {high}</span>'
     origin = m.provenance
-    where = f"on {origin.rows} {origin.split} rows, " if origin.split and origin.rows else ""
+    rows = "row" if origin.rows == 1 else "rows"
+    where = f"on {origin.rows} {origin.split} {rows}, " if origin.split and origin.rows else ""
     title = f"{m.value!r} {m.unit}; measured {where}by job {origin.job} at {origin.at}, load {origin.load:.2f}"
     value = f'<data class="figure" value="{m.value!r}" title="{html(title)}">{html(written(m.value, m.unit))}</data>'
     reference = f'<a class="ref" href="#source-{number}" aria-label="source {number}">{number}</a>'

@@ -7,12 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gpu_jobs.host import processes
+from tests.environment import a_plain_environment
+from tests.leftovers import SESSION_MARK, end_all, of_session
 
 REQUIRE_ALL = os.environ.get("REQUIRE") == "all"
 NOT_RUN = pytest.StashKey[list[str]]()
@@ -40,6 +45,9 @@ def _index_answers() -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOT_RUN] = []
+    a_plain_environment()
+    if not hasattr(config, "workerinput"):  # what the tests start carries it on, in every test process
+        os.environ[SESSION_MARK] = uuid.uuid4().hex
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -64,6 +72,15 @@ def _needed_tools(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
 
 
+@pytest.fixture(autouse=True)
+def _nothing_lives_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ends, after everything else of a test, the processes that live in its temporary folder."""
+    yield
+    folder = getattr(request.node, "funcargs", {}).get("tmp_path")
+    if folder is not None:
+        end_all(folder)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With several test processes: each tells the one that prints what it did not run."""
     if hasattr(session.config, "workeroutput"):
@@ -83,3 +100,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("not run: a tool is absent")
         for line in config.stash[NOT_RUN]:
             terminalreporter.write_line(line)
+    if hasattr(config, "workerinput"):
+        return  # its sisters are still at work
+    if left := of_session(os.environ[SESSION_MARK]):
+        terminalreporter.section("left behind: these processes outlived their tests and were ended now")
+        for pid, line in left.items():
+            terminalreporter.write_line(f"{pid} {line}")
+        processes.kill_all(list(left))

@@ -1,4 +1,4 @@
-"""Commands on models: predict and retrain."""
+"""Commands on models: models, predict and retrain."""
 
 from __future__ import annotations
 
@@ -17,6 +17,42 @@ from app.cli.names import deployment_names, run_ids
 if TYPE_CHECKING:
     from app.cli.session import Session, Start
     from app.services import Services
+
+
+@click.command(short_help="List the model versions of this folder.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most this many.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out the newest so many.")
+@command_options
+def models(door: Door, limit: int, offset: int) -> int:
+    """List the model versions that runs of this folder made, newest first.
+
+    Example:
+      neuroloom models --limit 5
+    """
+
+    async def work(services: Services) -> list[dict[str, Any]]:
+        return list(await services.models.list(limit, offset))
+
+    found = door.call(work)
+    door.say({"models": found}, lambda: _listed(found))
+    return failures.OK
+
+
+def _listed(found: list[dict[str, Any]]) -> str:
+    from app.cli.figures import clean, figure
+    from app.cli.summary import table
+    from memory.measurement import Measurement
+
+    if not found:
+        return "no models in this folder; make one: neuroloom run data.csv --target column"
+    rows = [("model", "version", "run", "status", "metric", "bytes", "served by")]
+    for one in found:
+        value = Measurement.model_validate(one["value"]) if one["value"] else None
+        score = f"{one['metric']} {figure(value)}" if value else ""
+        size = "gone" if one["bytes"] is None else f"{one['bytes']:,}"
+        served = ", ".join(map(clean, one["deployments"]))
+        rows.append((clean(one["name"]), clean(one["version"]), one["run_id"], one["status"], score, size, served))
+    return table(rows)
 
 
 @click.command(short_help="Predict rows with a run's or deployment's model.")
@@ -45,7 +81,9 @@ def predict(door: Door, target: str, file: Path | None, row: str | None, out: Pa
 
     done = door.call(work)
     added = ", ".join(map(repr, done.get("columns") or ()))
-    door.say(done, f"{done.get('rows')} rows predicted into {place}" + (f"; columns added: {added}" if added else ""))
+    count = done.get("rows")
+    told = f"{count} row{'' if count == 1 else 's'} predicted into {place}"
+    door.say(done, told + (f"; columns added: {added}" if added else ""))
     return failures.OK
 
 

@@ -118,7 +118,9 @@ class Progress:
         _add(self.train_loss, event.get("train_loss"))
         _add(self.validation_loss, event.get("validation_loss"))
         metric = event.get("metric") or {}
-        self.metric_name = str(metric.get("name") or self.metric_name)
+        name = str(metric.get("name") or self.metric_name)
+        if name != self.metric_name:  # a person chose another: its curve begins here
+            self.metric_name, self.metric = name, []
         _add(self.metric, metric.get("value"))
         self.seconds_left = event.get("seconds_left")
         self.rows_per_second = event.get("rows_per_second")
@@ -133,6 +135,21 @@ class Progress:
 
     def _on_early_stop(self, event: dict[str, Any]) -> None:
         self.messages.append(f"stopped early at epoch {event.get('epoch')}; best was {event.get('best_epoch')}")
+
+    def _on_steer(self, event: dict[str, Any]) -> None:
+        from phases.steering import words
+
+        note = f"“{event['note']}”" if event.get("note") else ""
+        ordered = words(event) if set(event) & {"stop_early", "rate", "epochs", "metric"} else ""
+        self.messages.append(f"{event.get('by')} steers: {'; '.join(part for part in (ordered, note) if part)}")
+
+    def _on_steered(self, event: dict[str, Any]) -> None:
+        from phases.steering import words
+
+        self.messages.append(f"steered after epoch {event.get('epoch')}: {words(event)}")
+
+    def _on_steer_missed(self, event: dict[str, Any]) -> None:
+        self.messages.append(f"an order was not obeyed: {event.get('why')}")
 
     def _on_job_lost(self, event: dict[str, Any]) -> None:
         self.messages.append(f"the {event.get('kind')} job was killed; it goes on from its checkpoint")

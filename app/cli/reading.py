@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 @click.command(short_help="List the runs of this folder.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most this many.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out the newest so many.")
+@click.option("--status", help="Only runs of this status, such as running.")
 @command_options
-def runs(door: Door, limit: int) -> int:
+def runs(door: Door, limit: int, offset: int, status: str | None) -> int:
     """List the runs of this folder, newest first.
 
     Example:
       neuroloom runs --limit 5
+      neuroloom runs --status waiting
     """
 
     async def work(services: Services) -> list[RunView]:
-        return list(await services.runs.list(limit))
+        return list(await services.runs.list(limit, offset, status))
 
     found = door.call(work)
     door.say({"runs": [_brief(run) for run in found]}, lambda: _listed(found))
@@ -143,17 +146,18 @@ def logs(door: Door, name: str) -> int:
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 @command_options
 def report(door: Door, run: str, open_it: bool) -> int:
-    """Say where the report of RUN is.
+    """Say where the report of RUN is; with --json also where its figures are.
 
     Example:
       neuroloom report latest --open
     """
 
-    async def work(services: Services) -> str:
-        return str(await services.runs.report_path(run))
+    async def work(services: Services) -> tuple[str, list[dict[str, Any]]]:
+        path = str(await services.runs.report_path(run))
+        return path, list(await services.figures.list(run)) if door.json else []
 
-    path = door.call(work)
-    door.say({"report": path}, path)
+    path, figures = door.call(work)
+    door.say({"report": path, "figures": figures}, path)
     if open_it and click.launch(path) != 0:
         door.note("no browser could be started here; open the file above in one")
     return failures.OK

@@ -167,16 +167,23 @@ def _queued_words(run: RunView) -> str:
 async def _ask(question: QuestionView) -> dict[str, Any] | None:
     """The person's answer, asked again until it is one; None when they left the question open."""
     while True:
-        target = question.kind == "target"
-        proposal = f" [{question.proposal}]" if target and question.proposal else ""
-        typed = await read_line(f"target{proposal}: " if target else "yes or no (empty: later): ")
+        target, budget = question.kind == "target", question.kind == "budget"
+        typed = await read_line(_prompt(question))
         if typed is None:
             return None
-        answer = _target_answer(question, typed) if target else _approval_answer(typed)
+        if budget and typed in question.choices:
+            return {"choice": typed}
+        answer = _target_answer(question, typed) if target else None if budget else _approval_answer(typed)
         if answer is not None:
             return answer
         if not target and typed == "":
             return None
+
+
+def _prompt(question: QuestionView) -> str:
+    if question.kind == "target":
+        return f"target{f' [{question.proposal}]' if question.proposal else ''}: "
+    return f"{', '.join(question.choices) if question.kind == 'budget' else 'yes or no'} (empty: later): "
 
 
 def _target_answer(question: QuestionView, typed: str) -> dict[str, Any] | None:

@@ -25,12 +25,14 @@ LOOK_SECONDS = 0.1
 @click.option("--reject", is_flag=True, help="Say no.")
 @click.option("--why", help="The reason, kept with the answer.")
 @click.option("--target", help="Name a column when the run asks for its target; without it the proposal is taken.")
+@click.option("--choose", "choice", help="One of the choices when the run asks what to do about its budget.")
 @command_options
-def approve(door: Door, run: str, reject: bool, why: str | None, target: str | None) -> int:
+def approve(door: Door, run: str, **said: Any) -> int:
     """Answer the question that RUN waits for: yes, or no with --reject. The run then goes on by itself.
 
     Example:
       neuroloom approve latest
+      neuroloom approve latest --choose continue
       neuroloom approve latest --reject --why "not before the audit"
     """
 
@@ -43,20 +45,27 @@ def approve(door: Door, run: str, reject: bool, why: str | None, target: str | N
             raise UsageError(
                 f"run {found.run_id!r} is {found.status} and asks nothing", code="usage.no_question", fix=fix
             )
-        if found.question.kind == "target" and reject:
+        if found.question.kind == "target" and said["reject"]:
             return await services.runs.cancel(found.run_id)
-        answer = _answer(found.question, reject, why, target)
+        answer = _answer(found.question, **said)
         return await services.runs.answer(found.run_id, found.question.id, answer, "cli")
 
     found = door.call(work)
-    word = "rejected" if reject else "answered"
+    word = "rejected" if said["reject"] else "answered"
     door.say(found.document(), f"{word}; follow it: neuroloom watch {found.run_id}")
     return failures.OK
 
 
-def _answer(question: QuestionView, reject: bool, why: str | None, target: str | None) -> dict[str, Any]:
+def _answer(
+    question: QuestionView, *, reject: bool, why: str | None, target: str | None, choice: str | None
+) -> dict[str, Any]:
     from memory.errors import UsageError
 
+    if choice is not None:
+        if not question.choices or question.kind == "target" or reject:
+            told = "--choose and --reject contradict each other" if reject else "the run does not ask for a choice"
+            raise UsageError(told, code="usage.no_question", field="choose", fix=f"it asks: {question.text}")
+        return {"choice": choice}
     if question.kind != "target":
         if target is not None:
             raise UsageError("the run does not ask for a target", code="usage.no_question", field="target",

@@ -161,6 +161,8 @@ def _answers(run: RunView) -> list[tuple[str, str]]:
             (f"neuroloom approve {one} --target COLUMN", "name another column"),
             (f"neuroloom cancel {one}", "stop it"),
         ]
+    if question is not None and question.kind == "budget":
+        return [(f"neuroloom approve {one} --choose {choice}", choice) for choice in question.choices]
     return [
         (f"neuroloom approve {one}", "yes"),
         (f'neuroloom approve {one} --reject --why "…"', "no"),

@@ -19,7 +19,7 @@ class Device(BaseModel):
         device: How a job names it, as `cuda:0`.
         kind: What runs it.
         name: The maker's name for it.
-        memory_mb: Its memory in MiB, where that can be seen.
+        memory_mb: Its memory in MB (10^6 bytes), where that can be seen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,7 +53,7 @@ def _from_tool(tool: str) -> list[Device]:
     found = []
     for line in done.stdout.splitlines() if done.returncode == 0 else []:
         index, name, memory = (part.strip() for part in line.split(",", 2))
-        size = int(memory) if memory.isdigit() else None
+        size = int(memory) * 2**20 // 1_000_000 if memory.isdigit() else None
         found.append(Device(device=f"cuda:{index}", kind="cuda", name=name, memory_mb=size))
     return found
 

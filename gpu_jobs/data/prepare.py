@@ -101,7 +101,7 @@ class Preparation:
         rows = np.flatnonzero(np.isfinite(target) if self.regression else target >= 0)
         lost = len(target) - len(rows)
         if lost:
-            self._note("missing_target", f"{lost:,} rows without a target were left out", lost)
+            self._note("missing_target", f"rows left out for want of a target: {lost:,}", lost)
         wanted = {**self.dataset["split"], "same": self.same}
         plan = plan_of(self.frame, self.facts["source"], self.dataset["target"], wanted)
         found = split(replace(plan, equal=numbered(self.frame[rows].select(self.names))))
@@ -126,13 +126,13 @@ class Preparation:
 
     def _note_copies(self, found: Split) -> None:
         if found.repeated:
-            text = f"{found.repeated:,} rows repeat another row in all features"
+            text = f"rows that repeat another row in all features: {found.repeated:,}"
             how = "; they stay on the same side of the split"
             if found.across:
                 how = f"; few rows are distinct, so {found.across:,} of them stand on both sides of the split"
             self._note("duplicates", text + how, found.repeated)
         if found.dropped:
-            text = f"{found.dropped:,} validation and test rows that equal an earlier row were left out"
+            text = f"validation and test rows left out because they equal an earlier row: {found.dropped:,}"
             self._note("duplicates_dropped", text, found.dropped)
 
     def _fit(self, target: NDArray[Any], labels: list[str], train: NDArray[np.int64]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What a task planner needs to know about a snapshot: target, leaks, identifiers, duplicates.
 
 The test rows are drawn first and left out, like those of a test file: what is found here steers choices. All rows are
-read only for what a column is (its type, whether it names rows, is constant or empty; the target's labels), for the
-refusals of a target that nothing can be learned from, and, while no target is named, for proposing one.
+read only for what a column is (its type, whether it names rows or people, is constant; the target's labels), for the
+refusals of a target that nothing can be learned from, while no target is named for proposing one, and for telling a
+person what the table holds.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 
 from .arrays import class_indices, target_labels
 from .candidates import candidates, suggest_task
+from .describe import describe
 from .draw import ROLES, compared, plan_of, refuse_empty, roles
 from .errors import DataError, named, nearest
 from .identifiers import COUNTER, SURE
 from .leaks import find_leaks
+from .personal import personal
 from .rows.errors import short
 from .splits import split
 from .target import refuse_range
@@ -38,6 +41,7 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         root: Sandbox root.
         args: ``target``, ``task``, ``goal``, ``group``, ``time``, ``drop``, ``features``; each may be None. ``split``
             is how rows will be divided, as in the dataset decision; without it only a test file's rows are left out.
+            ``describe`` asks for a description of every column over all rows, which no plan is made from.
 
     Raises:
         DataError: `input.no_such_target`, `input.no_such_column`, `input.constant_target`, `input.target_missing`,
@@ -47,6 +51,8 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
     columns: dict[str, dict[str, Any]] = {column["name"]: column for column in facts["columns"]}
     _check_names(columns, args)
     frame = pl.read_parquet(root / "data" / "snapshot.parquet")
+    hidden = personal(frame, facts["columns"])
+    described = describe(frame, facts["columns"], hidden) if args.get("describe") else None
     ours = roles(facts["source"]) != ROLES.index("test")
     target, leaks, answers, seen = None, [], np.zeros(0), ours
     if args.get("target"):
@@ -61,12 +67,21 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
         classes = len(target["classes"] or ())
         kinds = {name: columns[name]["type"] for name in usable}
         leaks = find_leaks(frame.select(usable)[known], answers[known], classes, kinds)
-    by_kind = {kind: [n for n, c in columns.items() if c["type"] == kind] for kind in ("text", "date")}
     return {
         "target_candidates": candidates(list(columns.values()), args.get("goal")),
         "target": target,
         "leaks": leaks,
         "duplicates": _duplicates(frame),
+        **_sorted_out(columns, counters),
+        "personal": hidden,
+        "described": described,
+        "notes": _unread(int((~seen).sum())),
+    }
+
+
+def _sorted_out(columns: dict[str, dict[str, Any]], counters: list[str]) -> dict[str, Any]:
+    """The columns that something is to be known of, by what it is."""
+    return {
         "identifiers": [n for n, c in columns.items() if _names_rows(c) and n not in counters],
         "constant": [n for n, c in columns.items() if c["constant"]],
         "all_missing": [n for n, c in columns.items() if c["all_missing"]],
@@ -75,9 +90,8 @@ def profile(root: Path, args: dict[str, Any]) -> dict[str, Any]:
             for n, c in columns.items()
             if c["type"] == "category" and c["distinct"] > _HIGH_CARDINALITY and not _names_rows(c)
         ],
-        "text": by_kind["text"],
-        "dates": by_kind["date"],
-        "notes": _unread(int((~seen).sum())),
+        "text": [n for n, c in columns.items() if c["type"] == "text"],
+        "dates": [n for n, c in columns.items() if c["type"] == "date"],
     }
 
 
@@ -93,7 +107,7 @@ def _held(frame: pl.DataFrame, facts: dict[str, Any], args: dict[str, Any]) -> N
 
 
 def _unread(rows: int) -> list[dict[str, Any]]:
-    message = f"{rows:,} test rows were not looked at for the plan"
+    message = f"test rows that were not looked at for the plan: {rows:,}"
     return [{"code": "test_rows_unread", "message": message, "column": None, "count": rows}] if rows else []
 
 

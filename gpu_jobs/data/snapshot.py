@@ -98,9 +98,9 @@ def _notes(column: dict[str, Any]) -> list[dict[str, Any]]:
     identifier = column["identifier"] or {"score": 0.0, "why": ""}
     said = (
         ("missing_markers", markers, f"read as missing: {shown}", sum(markers.values())),
-        ("mixed", mixed, f"{odds:,} values are no {column['type']}, read as missing, such as {odd}", odds),
+        ("mixed", mixed, f"values that are no {column['type']}, read as missing: {odds:,}, such as {odd}", odds),
         ("unit", column["unit"], f"was read as numbers without the {column['unit']!r} beside them", None),
-        ("infinite", infinite, f"{infinite:,} infinite values were read as missing", infinite),
+        ("infinite", infinite, f"infinite values, read as missing: {infinite:,}", infinite),
         ("all_missing", column["all_missing"], "has no value at all", None),
         ("constant", column["constant"], "has one value in every row", None),
         ("date", column["type"] == "date", f"holds dates, read as {column['date_format']}", None),

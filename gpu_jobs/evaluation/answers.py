@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..data.errors import DataError, named
 from ..data.rows import RowEncoder, RowError, load
+from ..data.rows.interval import Interval
 from ..data.table import load_rows
 from ..export.session import OnnxModel
 from .candidate import Candidate
@@ -142,11 +143,11 @@ def _cells(series: Any) -> list[Any]:
 def _answers(encoder: RowEncoder, outputs: npt.NDArray[np.float32]) -> dict[str, Any]:
     labels = encoder.preprocessing.get("labels")
     if labels is None:
-        interval = encoder.preprocessing.get("interval")
+        interval = Interval.of(encoder.preprocessing)
         columns: dict[str, Any] = {"prediction": outputs}
         if interval is not None:
-            half = float(interval["half_width"])
-            columns |= {"low": outputs - half, "high": outputs + half}
+            ends = np.asarray([interval.ends(value) for value in outputs.tolist()], np.float32).reshape(-1, 2)
+            columns |= {"low": ends[:, 0], "high": ends[:, 1]}
         return columns
     outputs = outputs.reshape(-1, len(labels))
     best = [str(labels[i]) for i in outputs.argmax(1)]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from ..data.rows import RowEncoder, load
+from ..data.rows.interval import Interval
 from ..data.table import Prepared, load_prepared, load_rows
 from ..data.target import TargetScale
 from ..export.session import OnnxModel
@@ -91,10 +92,9 @@ class Candidate:
         return TargetScale.of(self.preprocessing) if self.problem.regression else None
 
     @property
-    def half_width(self) -> float | None:
-        """Half-width of the prediction interval, where export set one."""
-        interval = self.preprocessing.get("interval")
-        return None if interval is None else float(interval["half_width"])
+    def interval(self) -> Interval | None:
+        """The prediction interval, where export set one."""
+        return Interval.of(self.preprocessing)
 
     @cached_property
     def network(self) -> Predict:

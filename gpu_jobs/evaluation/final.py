@@ -49,9 +49,9 @@ def final_document(candidate: Candidate, judged: Judged, measure: Measure, seed:
 
 def coverage(candidate: Candidate, judged: Judged, measure: Measure) -> Document | None:
     """Share of the rows whose true value lies in the served interval; None where none is served."""
-    if candidate.half_width is None:
+    if candidate.interval is None:
         return None
-    found = covered(judged.sample.truth.astype(np.float64), judged.predictions["network"], candidate.half_width)
+    found = covered(judged.sample.truth.astype(np.float64), judged.predictions["network"], candidate.interval)
     return measure(found, "fraction", split=judged.split, rows=len(judged.sample))
 
 

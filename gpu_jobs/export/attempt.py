@@ -67,10 +67,10 @@ def export_attempt(root: Path, models: Path, architecture: Mapping[str, Any], *,
     temperature, conformal = None, None
     if arch.task == "regression":
         scale = TargetScale.of(document)
-        conformal = fit_conformal(truth, scale.inverse(output), seed=seed)
+        logarithm, least = scale.transform == "log1p", _least(prepared)
+        conformal = fit_conformal(truth, scale.inverse(output), logarithm=logarithm, least=least, seed=seed)
         answer = Answer(scale=scale)
-        interval = {"level": conformal.asked, "half_width": conformal.half_width} if conformal else None
-        document["interval"] = interval
+        document["interval"] = conformal.interval if conformal else None
     else:
         temperature = fit_temperature(output, truth.astype(np.int64), seed=seed)
         answer = Answer(temperature=temperature.value)
@@ -87,6 +87,14 @@ def export_attempt(root: Path, models: Path, architecture: Mapping[str, Any], *,
         conformal=conformal,
         validation_rows=len(rows),
     )
+
+
+def _least(prepared: Prepared) -> float | None:
+    """Zero where no target that may be looked at is below it."""
+    known = [
+        float(prepared.target[rows].min()) for name, rows in prepared.splits.items() if name != "test" and len(rows)
+    ]
+    return 0.0 if min(known) >= 0 else None
 
 
 def _outputs(network: TabularNetwork, prepared: Prepared, rows: Any) -> Any:

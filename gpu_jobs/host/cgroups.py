@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 MOUNT = Path("/sys/fs/cgroup")
-MIB = 1 << 20
+MB = 1_000_000
 
 
 class Group:
@@ -34,10 +34,10 @@ class Group:
             OSError: The kernel refuses.
         """
         name = "memory.max" if self.unified else "memory.limit_in_bytes"
-        (self.folder / name).write_text(str(memory_mb * MIB))
+        (self.folder / name).write_text(str(memory_mb * MB))
         swap = self.folder / ("memory.swap.max" if self.unified else "memory.memsw.limit_in_bytes")
         if swap.exists():
-            swap.write_text("0" if self.unified else str(memory_mb * MIB))
+            swap.write_text("0" if self.unified else str(memory_mb * MB))
 
     def oom_kills(self) -> int:
         """How many of the group's processes the kernel killed at the limit."""
@@ -70,7 +70,7 @@ def open_group(name: str, memory_mb: int, given: str | None) -> Group | None:
 
     Args:
         name: Name of the group; a group of that name left by a crash is used again.
-        memory_mb: The limit in MiB.
+        memory_mb: The limit in MB (10^6 bytes).
         given: Folder of a group that was given to us, or None to look for a delegated one.
     """
     for parent, unified in _parents(given):

@@ -34,7 +34,7 @@ HELD = 77  # another process holds the job
 SILENT = 78  # the end could not be written: the disk is full
 TORCH_KINDS = frozenset({"preflight", "connect", "train", "export", "evaluate", "test"})
 WARM_KINDS = TORCH_KINDS | {"plots"}  # forked from the warm process, which has what they import
-MIB = 1 << 20
+MB = 1_000_000
 
 
 def be_child(root: Path, job_id: str, start: int, plan: dict[str, Any]) -> NoReturn:
@@ -116,7 +116,7 @@ def _limit(limits: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
         (Path(plan["group"]) / "cgroup.procs").write_text(str(os.getpid()))
     held["cpu"] = _rlimit(resource.RLIMIT_CPU, limits.get("cpu_seconds"), spare=5)
     file_mb = limits.get("file_mb")
-    held["file"] = _rlimit(resource.RLIMIT_FSIZE, file_mb and file_mb * MIB)
+    held["file"] = _rlimit(resource.RLIMIT_FSIZE, file_mb and file_mb * MB)
     held["open_files"] = _rlimit(resource.RLIMIT_NOFILE, limits.get("open_files"))
     held["seconds"] = limits.get("seconds")
     return held

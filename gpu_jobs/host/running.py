@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gpu_jobs.host.cgroups import Group
 
-MIB = 1 << 20
+MB = 1_000_000
 MEMORY_PAUSE = 0.2  # seconds between two looks at the tree's memory
 DISK_PAUSE = 0.5  # at least so many between two looks at the folder's size
 GRACE = 10.0  # seconds between TERM and KILL where nobody said otherwise
@@ -174,7 +174,7 @@ class Running:
         """SIGKILL from outside: by the kernel for want of memory, or by somebody we do not know."""
         in_group = self.group is not None and self.group.oom_kills() > 0
         if in_group or processes.oom_kills() > self._oom_before:
-            limit = f" of {self.limits.get('memory_mb')} MiB" if in_group else ""
+            limit = f" of {self.limits.get('memory_mb')} MB" if in_group else ""
             message = f"the kernel killed the job for want of memory{limit}"
             error = error_document("job.memory", message, "raise the limit or use a smaller batch")
             return exit_document(self.start, "failed", seconds, error, 137)
@@ -186,7 +186,7 @@ class Running:
         return self.pid if self.pid is not None and processes.start_ticks(self.pid) is not None else None
 
     def _look_at_memory(self) -> None:
-        limit = int(self.limits["memory_mb"]) * MIB
+        limit = int(self.limits["memory_mb"]) * MB
         if self.pid is None:
             return
         now = time.monotonic()
@@ -196,14 +196,14 @@ class Running:
         pids = sorted({*processes.tree(self.pid), *self._strays})
         if processes.resident_bytes(pids) <= limit or processes.proportional_bytes(pids) <= limit:
             return
-        message = f"the job used more memory than its limit of {self.limits['memory_mb']} MiB"
+        message = f"the job used more memory than its limit of {self.limits['memory_mb']} MB"
         self.end("failed", error_document("job.memory", message, "raise the limit or use a smaller batch"), 0)
 
     def _look_at_disk(self, root: Path) -> None:
-        limit = int(self.limits["disk_mb"]) * MIB
+        limit = int(self.limits["disk_mb"]) * MB
         if folder_bytes(root) <= limit:
             return
-        message = f"the sandbox's folder grew beyond its limit of {self.limits['disk_mb']} MiB"
+        message = f"the sandbox's folder grew beyond its limit of {self.limits['disk_mb']} MB"
         self.end("failed", error_document("job.disk_limit", message, "raise the limit or remove files"), 0)
 
 

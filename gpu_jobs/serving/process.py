@@ -35,9 +35,9 @@ class RunningServer:
     ready_seconds: float
 
     def memory_mb(self) -> float:
-        """Resident memory of the process and its children, MiB."""
+        """Resident memory of the process and its children, in MB (10^6 bytes)."""
         process = psutil.Process(self.pid)
-        return sum(p.memory_info().rss for p in (process, *process.children(recursive=True))) / 2**20
+        return sum(p.memory_info().rss for p in (process, *process.children(recursive=True))) / 1e6
 
 
 @contextmanager

@@ -37,9 +37,14 @@ def run(job: Job) -> dict[str, Any]:
         }
     if exported.conformal is not None:
         found = exported.conformal
+        widths = {"half_width": "target", "factor": "ratio"}
         document["interval"] = {
-            "level": found.asked,
-            "half_width": measure(found.half_width, "target", rows=found.rows),
+            "level": found.interval["level"],
+            **{
+                w: measure(found.interval[w], unit, rows=found.rows)
+                for w, unit in widths.items()
+                if w in found.interval
+            },
             "coverage": measure(found.covered, "fraction", rows=found.checked),
         }
     return document

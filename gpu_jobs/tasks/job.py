@@ -139,7 +139,7 @@ class Job:
 
         Args:
             value: The number measured.
-            unit: `fraction`, `nats`, `ms`, `requests/s`, `MB`, `bytes`, `target`, `percent`, `rows/s` or `s`.
+            unit: `fraction`, `nats`, `ms`, `requests/s`, `MB`, `bytes`, `target`, `percent`, `rows/s`, `ratio` or `s`.
             split: The split that it was measured on.
             rows: How many rows it was measured on.
             interval: Lower and upper end of its 95 % interval, in the same unit.

@@ -17,7 +17,7 @@ Drawing = Callable[[], "list[Plot]"]
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write reports/*.svg from results; give {"plots": [{"file", "title", "alt"}], "notes": [...]}.
+    """Write reports/*.svg and .png from results; give {"plots": [{"file", "picture", "title", "alt"}], "notes": [...]}.
 
     A figure that cannot be drawn is a note, {"code", "message", "column", "count"}; the others are drawn.
 

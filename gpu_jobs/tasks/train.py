@@ -109,6 +109,8 @@ def _result(job: Job, settings: TrainSettings, outcome: Outcome, classes: int) -
         "seconds": job.measure(outcome.seconds, "s"),
         "rows_per_second": job.measure(outcome.rows_per_second, "rows/s"),
         "peak_memory_mb": job.measure(outcome.peak_memory_mb, "MB"),
+        "chosen_by": outcome.chosen_by,
+        "steered": outcome.steered,
         "checkpoints": outcome.checkpoints,
         "weights_sha256": outcome.weights_sha256,
         "restored": outcome.restored,

@@ -10,6 +10,7 @@ from ..models.weights import save_network
 from .errors import TrainingError
 from .group import Alone
 from .loop import Trainer, build
+from .progress import BY_LOSS
 from .resources import peak_memory_mb
 from .state import put, restore
 from .step import Stepper, evaluate
@@ -22,6 +23,8 @@ class Outcome:
     Attributes:
         epochs_run: epochs trained.
         best_epoch: the one whose weights were kept.
+        chosen_by: what the best epoch was chosen by: "loss", or the metric that a person named.
+        steered: one record per order of a person that was obeyed, see `orders.obey`.
         stopped: early, schedule, control or budget.
         diverged: returns to a good checkpoint.
         train_loss: training loss (with dropout and smoothing, while learning).
@@ -49,6 +52,8 @@ class Outcome:
     weights_sha256: str
     restored: dict[str, Any]
     checkpoints: list[dict[str, Any]] = field(default_factory=list)
+    chosen_by: str = BY_LOSS
+    steered: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def converged(self) -> bool:
@@ -92,4 +97,6 @@ def finish(trainer: Trainer) -> Outcome:
             "equal": loss == saved,
         },
         checkpoints=trainer.folder.kept(),
+        chosen_by=progress.chosen_by,
+        steered=progress.steered,
     )

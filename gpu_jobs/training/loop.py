@@ -9,7 +9,7 @@ import contextlib
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ from ..models.network import TabularNetwork
 from .checkpoints import Checkpoint, CheckpointFolder, write_atomically
 from .errors import TrainingError
 from .group import Alone, Group
-from .progress import Progress
+from .orders import fresh, obey
+from .progress import BY_LOSS, Progress
 from .resources import CpuMeter, gpu_percent, memory_mb
 from .schedule import rate_at
 from .settings import TrainSettings
-from .state import capture, copied, evaluated, restore
+from .state import capture, copied, evaluated, put, restore
 from .step import Stepper
 from .table import Table, shards
 from .watch import Watch
@@ -87,6 +88,7 @@ class Trainer:
         torch.set_num_threads(self.settings.threads if self.group.world == 1 else 1)
         self.stepper = Stepper(build(plan.architecture, table, self.settings.seed), self.settings, self.group)
         self.table = table.to(self.stepper.device)
+        self._own_metric = self.table.metric
         self.batches = self.table.batches(self.settings.batch, self.settings.seed)
         self.progress = Progress(epochs=self.settings.epochs)
         self.best: dict[str, Tensor] = {}
@@ -170,12 +172,14 @@ class Trainer:
             self._recover()
             return
         self._note(train_loss, loss, metric)
-        orders, over = self.group.agree((dict(self.watch.control()), self._over()))
-        self._obey(orders)
+        control, over = self.group.agree((dict(self.watch.control()), self._over()))
+        told = [self._obey(order) for order in fresh(control, progress.steered)]
         self._unsaved_best |= improved
         ended = progress.ended(self.settings.patience)
-        ended = "control" if orders.get("stop_early") else ended or ("budget" if over else None)
-        self._checkpoint(ended)
+        if any("stop_early" in record for record in told):
+            ended = "control"
+        self._checkpoint(ended or ("budget" if over else None), ordered=bool(told))
+        self._tell(told)
 
     def _validate(self, train_loss: float) -> tuple[float, float | None, bool]:
         """(loss, metric, whether it is the best), the same on all ranks; closes the epoch when finite."""
@@ -188,7 +192,7 @@ class Trainer:
             if not math.isfinite(loss):
                 return loss, None, False
             progress.epoch, progress.step = progress.epoch + 1, 0
-            improved = progress.improved(loss)
+            improved = progress.improved(loss, metric)
             if improved:
                 self.best = evaluated(self.stepper)
         return loss, metric, improved
@@ -230,21 +234,54 @@ class Trainer:
         if self.group.rank == 0:
             self.watch.emit("epoch", **row)
 
-    def _obey(self, orders: dict[str, Any]) -> None:
-        """Take over the standing orders: a factor on the learning rate, another number of epochs."""
-        progress = self.progress
-        rate = orders.get("rate")
-        if isinstance(rate, int | float) and 0 < rate <= 10 and rate != progress.ordered_rate:
-            progress.rate_factor *= rate / progress.ordered_rate
-            progress.ordered_rate = float(rate)
-        epochs = orders.get("epochs")
-        if isinstance(epochs, int) and 0 < epochs <= 100_000:
-            progress.epochs = max(epochs, progress.epoch)
+    def _obey(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Obey a person's order, the same on all ranks; its record, which the next checkpoint keeps."""
+        record = obey(order, self.progress)
+        if order.get("metric") and self._choose_by(str(order["metric"])):
+            record["metric"] = self.progress.chosen_by
+        self.progress.steered.append(record)
+        return record
 
-    def _checkpoint(self, ended: str | None) -> None:
-        """Write history and checkpoint when one is due."""
+    def _choose_by(self, metric: str) -> bool:
+        """Choose the best epoch by `metric` from now on, beginning with the best so far and the one that just ended.
+
+        False when it cannot be measured here: then nothing changes.
+        """
+        progress, known = self.progress, self.progress.chosen_by
+        progress.chosen_by = metric
+        self._show()
+        with self.stepper.averaged():
+            now = evaluated(self.stepper)
+            put(self.stepper, self.best)
+            best = self.stepper.validate(self.table) if self.group.rank == 0 else None
+            put(self.stepper, now)
+            latest = self.stepper.validate(self.table) if self.group.rank == 0 else None
+        best, latest = self.group.agree((best, latest))
+        if best is None or latest is None or (best[1] is None and latest[1] is None):
+            progress.chosen_by = known
+            self._show()
+            return False
+        progress.best_score = progress.score(*best)
+        if progress.improved(*latest):
+            self.best = now
+        return True
+
+    def _show(self) -> None:
+        """Measure the metric by which the best epoch is chosen, or the table's own."""
+        named = self.progress.chosen_by
+        asked = named != BY_LOSS
+        self.table = replace(self.table, metric=named if asked else self._own_metric, asked=asked)
+
+    def _tell(self, records: list[dict[str, Any]]) -> None:
+        """Report what was obeyed, once a checkpoint keeps it; told again after a restart, each under its own id."""
+        if self.group.rank == 0:
+            for record in records:
+                self.watch.emit("steered", **record)
+
+    def _checkpoint(self, ended: str | None, *, ordered: bool = False) -> None:
+        """Write history and checkpoint when one is due; what was `ordered` is kept at once."""
         progress = self.progress
-        due = progress.epoch % self.settings.checkpoint_every == 0
+        due = ordered or progress.epoch % self.settings.checkpoint_every == 0
         calm = time.perf_counter() - self._wrote >= BEST_SECONDS
         if due or ended or (self._unsaved_best and calm):
             progress.stopped = ended
@@ -292,6 +329,7 @@ class Trainer:
                 progress.stopped = progress.ended(self.settings.patience)
             self.write_history()
             self.watch.emit("resumed", epoch=self.progress.epoch, step=self.progress.step, sha256=found.sha256)
+            self._tell(progress.steered)
 
     def _newest(self) -> Checkpoint | None:
         """The checkpoint that rank 0 finds, read by every rank."""
@@ -303,6 +341,7 @@ class Trainer:
 
     def _take(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         self.progress.take(scalars)
+        self._show()
         self.best = restore(self.stepper, tensors, self.progress.optimiser_steps)
 
     def _recover(self) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ..evaluation.metrics import higher_is_better
+
+BY_LOSS = "loss"
+
 
 @dataclass
 class Progress:
@@ -16,12 +20,15 @@ class Progress:
         epochs: epochs planned, orders included.
         optimiser_steps: optimiser steps in the weights.
         rate_factor: product of all corrections of the learning rate.
-        best_epoch: epoch with the lowest validation loss, 0 before the first.
-        best_loss: that loss.
+        best_epoch: the best epoch so far, 0 before the first: that with the lowest validation loss, unless a person
+            chose a metric.
+        best_loss: its validation loss.
+        best_score: what the choice goes by, lower is better: that loss, or the metric with its sign.
+        chosen_by: "loss", or the name of the metric by which the best epoch is chosen.
         diverged: recoveries so far.
-        ordered_rate: the rate order that `rate_factor` already contains.
         seconds: wall-clock seconds spent, over all starts.
         stopped: why training ended, or None.
+        steered: one record per order of a person that was obeyed, see `orders.obey`.
         history: one row per finished epoch, as in history.json.
     """
 
@@ -32,10 +39,12 @@ class Progress:
     rate_factor: float = 1.0
     best_epoch: int = 0
     best_loss: float | None = None
+    best_score: float | None = None
+    chosen_by: str = BY_LOSS
     diverged: int = 0
-    ordered_rate: float = 1.0
     seconds: float = 0.0
     stopped: str | None = None
+    steered: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -43,16 +52,25 @@ class Progress:
         return asdict(self)
 
     def take(self, document: dict[str, Any]) -> None:
-        """Become what `as_dict` gave."""
+        """Become what `as_dict` gave; a checkpoint of before there were orders has chosen by the loss."""
+        known = {"best_score": document["best_loss"], "chosen_by": BY_LOSS, "steered": [], **document}
         for item in fields(self):
-            setattr(self, item.name, document[item.name])
+            setattr(self, item.name, known[item.name])
         self.history = [dict(row) for row in self.history]
+        self.steered = [dict(record) for record in self.steered]
 
-    def improved(self, loss: float) -> bool:
-        """Note this epoch's validation loss; True when it is the best so far."""
-        if self.best_loss is not None and loss >= self.best_loss:
+    def score(self, loss: float, metric: float | None) -> float | None:
+        """What the choice of the best epoch goes by, lower is better; None where the metric is undefined."""
+        if self.chosen_by == BY_LOSS:
+            return loss
+        return metric if metric is None or not higher_is_better(self.chosen_by) else -metric
+
+    def improved(self, loss: float, metric: float | None = None) -> bool:
+        """Note this epoch's validation loss and metric; True when it is the best so far."""
+        score = self.score(loss, metric)
+        if self.best_loss is not None and (score is None or (self.best_score is not None and score >= self.best_score)):
             return False
-        self.best_loss, self.best_epoch = loss, self.epoch
+        self.best_loss, self.best_score, self.best_epoch = loss, score, self.epoch
         return True
 
     def ended(self, patience: int) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -34,6 +34,7 @@ class Table:
         scale: from the standardised target to the target's own units, None for classes.
         continuous: how many leading columns of "numbers" are continuous.
         metric: the metric to show per epoch; accuracy or RMSE where it is not named, or dear on so many rows.
+        asked: a person asked for this metric while training went on: it is measured, dear or not.
     """
 
     train: Inputs
@@ -44,9 +45,10 @@ class Table:
     scale: TargetScale | None = None
     continuous: int = 0
     metric: str = ""
+    asked: bool = False
 
     def __post_init__(self) -> None:
-        dear = len(self.validation_target) * max(self.classes, 1) > DEAREST
+        dear = not self.asked and len(self.validation_target) * max(self.classes, 1) > DEAREST
         if not self.metric or dear:
             object.__setattr__(self, "metric", "accuracy" if self.classes else "rmse")
 
@@ -86,7 +88,7 @@ class Table:
         moved = {name: tensor.to(device) for name, tensor in self.train.items()}
         held = {name: tensor.to(device) for name, tensor in self.validation.items()}
         targets = self.target.to(device), self.validation_target.to(device)
-        return Table(moved, targets[0], held, targets[1], self.classes, self.scale, self.continuous, self.metric)
+        return replace(self, train=moved, target=targets[0], validation=held, validation_target=targets[1])
 
 
 def _take(prepared: Prepared, rows: NDArray[np.int64], device: torch.device) -> Inputs:

@@ -15,7 +15,7 @@ class Watch(Protocol):
         ...
 
     def control(self) -> Mapping[str, Any]:
-        """Standing orders: {"stop_early": true}, {"rate": factor}, {"epochs": most}; {} for none."""
+        """`{"orders": [order, …]}`, every order of a person so far (see `orders.obey`); {} for none."""
         ...
 
     def emit(self, type: str, **fields: Any) -> None:

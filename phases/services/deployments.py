@@ -56,11 +56,13 @@ class Deployments:
         )
 
     async def deploy(
-        self, run: str, name: str | None = None, override: bool = False, why: str | None = None
-    ) -> DeploymentView:
+        self, run: str, name: str | None = None, override: bool = False, why: str | None = None, *,
+        door: str = "cli", patience: float = WAIT_SECONDS,
+    ) -> DeploymentView:  # fmt: skip
         """Have an ended run's model served: a stopped deployment of it is started, else a runner deploys it.
 
-        A deployment that fails leaves the run as it had ended before.
+        A deployment that fails leaves the run as it had ended before; one that a runner has begun goes on when the
+        door's `patience` (seconds) is over.
 
         Raises:
             InputError: the name cannot be one.
@@ -79,8 +81,8 @@ class Deployments:
             )
         if (found := await self._of_run(view, name)) is not None:
             return found
-        number = await self._wish(view, {"name": name, "override": override, "why": why})
-        return await self._wait(view.run_id, number)
+        number = await self._wish(view, {"name": name, "override": override, "why": why, "by": door})
+        return await self._wait(view.run_id, number, patience)
 
     async def _check_model(self, view: RunView) -> None:
         if not view.ended:
@@ -131,9 +133,9 @@ class Deployments:
         before = await self.memory.get(run, WISH)
         number = 1 + (before.value["number"] if before else 0)
         earlier = {key: seen.value.get(key) for key in EARLIER}
-        wish = {**wanted, "number": number, "by": "cli", "at": now(), "begun": False, "outcome": None}
+        wish = {**wanted, "number": number, "at": now(), "begun": False, "outcome": None}
         wish["earlier"] = earlier
-        written = await self.memory.put(run, WISH, wish, by="cli", expected=before.version if before else 0)
+        written = await self.memory.put(run, WISH, wish, by=wanted["by"], expected=before.version if before else 0)
         try:
             await self.runs.wake(run, seen, {"error": None})
         except MemoryConflict as error:
@@ -143,12 +145,12 @@ class Deployments:
             raise
         return number
 
-    async def _wait(self, run: str, number: int) -> DeploymentView:
-        deadline = time.monotonic() + WAIT_SECONDS
+    async def _wait(self, run: str, number: int, patience: float) -> DeploymentView:
+        deadline = time.monotonic() + patience
         view = await self.runs.get(run)
         while not view.ended:
             if time.monotonic() > deadline:
-                raise await self._slow(run, number)
+                raise await self._slow(run, number, patience)
             await asyncio.sleep(PAUSE_SECONDS)
             view = await self.runs.get(run)
         wish = await self.memory.get(run, WISH)
@@ -158,15 +160,15 @@ class Deployments:
             raise _error(error or {"code": "deploy.undone", "message": f"run {run!r} is {view.status}"})
         return view.deployment
 
-    async def _slow(self, run: str, number: int) -> DeployError:
+    async def _slow(self, run: str, number: int, patience: float) -> DeployError:
         """Withdraw a wish that no runner has begun, so that the run is again what it was; what to tell the person."""
         told = DeployError(
-            f"no runner took the deployment of run {run!r} for {WAIT_SECONDS:g} s: it is withdrawn",
+            f"no runner took the deployment of run {run!r} for {patience:g} s: it is withdrawn",
             code="deploy.slow",
             fix=f"neuroloom doctor; then neuroloom deploy {run}",
         )
         goes_on = DeployError(
-            f"the deployment of run {run!r} takes longer than {WAIT_SECONDS:g} s and goes on",
+            f"the deployment of run {run!r} takes longer than {patience:g} s and goes on",
             code="deploy.slow",
             fix=f"neuroloom show {run}",
         )

@@ -1,4 +1,4 @@
-"""The models service: predictions with a run's or a deployment's model, and retraining under a deployment's name."""
+"""The models service: what models there are, predictions with one, and retraining under a deployment's name."""
 
 from __future__ import annotations
 
@@ -10,21 +10,43 @@ from typing import Any
 from gpu_jobs.dispatch import Jobs
 from gpu_jobs.spec import JobSpec
 from memory.errors import DeployError, InputError, JobError
-from memory.store import Memory
+from memory.store import Envelope, Memory
 from phases.backends import backend, label
 from phases.endpoint import ask
 from phases.request import RunRequest
 from phases.services.deployments import Deployments
 from phases.services.runs import Runs
+from phases.services.view import build_view
 from phases.settings import RunnerSettings
+from phases.supervisor import records
 from phases.views import DeploymentView, RunView
 
 
 class Models:
-    """Predictions and retraining."""
+    """Model versions, predictions and retraining."""
 
     def __init__(self, memory: Memory, runs: Runs, deployments: Deployments, settings: RunnerSettings) -> None:
         self.memory, self.runs, self.deployments, self.settings = memory, runs, deployments, settings
+
+    async def list(self, limit: int = 20, offset: int = 0) -> Sequence[dict[str, Any]]:
+        """The workspace's model versions, newest run first: `limit` of them after the first `offset`.
+
+        Returns:
+            Rows `{"name", "version", "run_id", "status", "metric", "value", "path", "sha256", "bytes", "created",
+            "deployments"}`: `value` is the run's metric as a plain `Measurement`, `path` and `sha256` are the ONNX
+            file's, `bytes` is None when that file is gone, `deployments` names what serves this version now.
+        """
+        rows: list[dict[str, Any]] = []
+        served, place = records.load(self.settings.home), 0
+        async for run in self.runs.ids():
+            if len(rows) == limit:
+                break
+            if (stored := await self.memory.get(run, "model-view")) is None:
+                continue
+            if place >= offset:
+                rows.append(_row(await build_view(self.memory, run), stored, served))
+            place += 1
+        return rows
 
     async def predict(self, target: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Predictions for rows given as objects; a deployment answers by HTTP, a run by a job in its sandbox.
@@ -117,3 +139,23 @@ class Models:
         name = view.model.name if view.model else view.run_id
         version = view.model.version if view.model else ""
         return {**outcome.result, "model": {"name": name, "version": version}}
+
+
+def _row(view: RunView, stored: Envelope, served: Sequence[records.Record]) -> dict[str, Any]:
+    """One model version as it is listed."""
+    model, path = stored.value, Path(stored.value["path"])
+    value = view.metrics.get(view.metric or "")
+    by = [one.name for one in served if one.current is not None and one.current.run_id == view.run_id]
+    return {
+        "name": model["name"],
+        "version": model["version"],
+        "run_id": view.run_id,
+        "status": view.status,
+        "metric": view.metric,
+        "value": value.model_dump(mode="json") if value else None,
+        "path": str(path),
+        "sha256": model["sha256"],
+        "bytes": path.stat().st_size if path.is_file() else None,
+        "created": stored.at,
+        "deployments": by,
+    }

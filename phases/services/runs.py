@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from agents.metrics import nearest
 from memory.errors import InputError, NeuroloomError, RunError, UsageError
@@ -17,15 +18,19 @@ from phases.clock import now
 from phases.identity import RUN_ID as RUN_ID
 from phases.identity import workspace_id as workspace_id
 from phases.notices import leave_notice
+from phases.questions import check_answer, ends_the_run
 from phases.request import RunRequest
+from phases.services.once import run_of
 from phases.services.view import build_view
 from phases.settings import RunnerSettings
 from phases.supervisor.records import served_runs
-from phases.views import RunView
+from phases.views import RunStatus, RunView
 from phases.workspace import point_latest
 
 Ensure = Callable[[], None]
 MOST_RUNS = 100_000
+PAGE = 100
+STATUSES: tuple[str, ...] = get_args(RunStatus)
 
 
 class Runs:
@@ -36,14 +41,22 @@ class Runs:
         workspace: Folder of the workspace.
         ensure: Makes sure that a runner is alive (a lock is looked at, nothing more).
         settings: The runner's, for the policy and the state folder.
+
+    With `confined`, as for a chat, a run of another workspace is not there, whole id or not.
     """
+
+    confined = False
 
     def __init__(self, memory: Memory, workspace: str, ensure: Ensure, settings: RunnerSettings) -> None:
         self.memory, self.workspace, self.ensure = memory, str(Path(workspace).resolve()), ensure
         self.settings = settings
 
-    async def start(self, request: RunRequest) -> RunView:
+    async def start(self, request: RunRequest, once: str | None = None) -> RunView:
         """Check the request, make the run's folder, write its state and enqueue it; answers at once.
+
+        Args:
+            request: What is asked.
+            once: An id of the caller's; a second call with it gives the run of the first.
 
         Raises:
             InputError: a file that is not there, a workspace that cannot be written, a recipe that does not exist.
@@ -53,10 +66,12 @@ class Runs:
         if request.from_run is not None:
             request = request.model_copy(update={"from_run": await self._recipe_run(request.from_run)})
         request = request.model_copy(update={"terms": self.settings.terms()})
-        run = new_run_id()
+        run = run_of(Path(request.workspace), once) if once else new_run_id()
+        if once and await self.memory.get(run, "request") is not None:
+            return await self.get(run)
         folder = Path(request.workspace) / "neural" / run
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=once is not None)
             point_latest(Path(request.workspace), run)
         except OSError as error:
             with suppress(OSError):
@@ -85,6 +100,9 @@ class Runs:
         self.ensure()
         return await self.get(run)
 
+    def _is_mine(self, state: dict[str, Any]) -> bool:
+        return Path(state["workspace"]).parent.parent == Path(self.workspace)
+
     async def _recipe_run(self, run: str) -> str:
         try:
             return await self.resolve(run)
@@ -105,8 +123,10 @@ class Runs:
         """
         if not run.strip():
             raise UsageError("no run was named", code="usage.missing", field="run", fix="list them: neuroloom runs")
-        if RUN_ID.fullmatch(run) and await self.memory.get(run, "state") is not None:
+        state = await self.memory.get(run, "state") if RUN_ID.fullmatch(run) else None
+        if state is not None and (not self.confined or self._is_mine(state.value)):
             return run
+        here = here or self.confined
         mine = await self.memory.runs(workspace_id(self.workspace), limit=MOST_RUNS)
         if run == "latest":
             if not mine:
@@ -144,10 +164,41 @@ class Runs:
             self.ensure()
         return view
 
-    async def list(self, limit: int = 20) -> Sequence[RunView]:
-        """The workspace's runs, newest first."""
-        ids = await self.memory.runs(workspace_id(self.workspace), limit=limit)
+    async def list(self, limit: int = 20, offset: int = 0, status: str | None = None) -> Sequence[RunView]:
+        """The workspace's runs, newest first: `limit` of them after the first `offset`, of one status or of all.
+
+        Raises:
+            UsageError: there is no such status.
+        """
+        if status is None:
+            ids = await self.memory.runs(workspace_id(self.workspace), limit=limit, offset=offset)
+        else:
+            ids = (await self._of_status(status, offset + limit))[offset:]
         return [await build_view(self.memory, run) for run in ids]
+
+    async def _of_status(self, status: str, most: int) -> builtins.list[str]:
+        if status not in STATUSES:
+            raise UsageError(
+                f"no run can be {status!r}{nearest(status, STATUSES)}",
+                code="usage.status",
+                field="status",
+                fix=f"one of: {', '.join(STATUSES)}",
+            )
+        found: list[str] = []
+        async for run in self.ids():
+            if len(found) == most:
+                break
+            if (await self._state(run)).value["state"] == status:
+                found.append(run)
+        return found
+
+    async def ids(self) -> AsyncIterator[str]:
+        """Every run of the workspace, newest first, read page by page as far as it is asked for."""
+        offset = 0
+        while page := await self.memory.runs(workspace_id(self.workspace), limit=PAGE, offset=offset):
+            for run in page:
+                yield run
+            offset += len(page)
 
     async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
         """Events after a stream position, each with its own position."""
@@ -215,12 +266,14 @@ class Runs:
                 field="question",
                 fix=f"see: neuroloom show {run}",
             )
-        _check_answer(asked, answer)
+        check_answer(asked, answer)
         doors = (await self._request(run)).terms.policy.doors
         if door not in doors:
             raise RunError(
                 f"answers from {door!r} do not count here; those from {', '.join(doors)} do", code="run.door"
             )
+        if ends_the_run(asked, answer):
+            return await self.cancel(run)
         value = {"id": question, "value": answer, "door": door, "at": now()}
         await self.memory.put(run, "answer", value, by=door, write_id=f"answer:{question}")
         await self.wake(run, state, {"question": None, "reason": None})
@@ -343,14 +396,3 @@ class Runs:
 def _closed(status: str) -> str:
     """A phase's status when its run ends: what ran failed, what was to come is skipped."""
     return {"running": "failed", "pending": "skipped"}.get(status, status)
-
-
-def _check_answer(asked: dict[str, Any], answer: dict[str, Any]) -> None:
-    choices = asked.get("choices") or []
-    if asked.get("kind") == "target" and choices and answer.get("target") not in choices:
-        raise InputError(
-            f"there is no column {answer.get('target')!r}{nearest(str(answer.get('target')), choices)}",
-            code="input.no_such_target",
-            field="target",
-            fix="name a column of the table: neuroloom approve RUN --target COLUMN",
-        )

@@ -37,6 +37,7 @@ from memory.store import open_memory
 from phases import PHASES
 from phases.request import RunRequest
 from phases.views import RunView
+from tests.leftovers import end_all
 
 DATA = Path(__file__).resolve().parents[2] / "examples" / "penguins.csv"
 TARGETS = ("runner", "job", "redis")
@@ -86,6 +87,7 @@ async def state() -> AsyncIterator[tuple[Settings, Path]]:
     finally:
         os.chdir(before)
         await shut_down(settings)
+        end_all(home, workspace)
         shutil.rmtree(home, ignore_errors=True)
         shutil.rmtree(workspace, ignore_errors=True)
 

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from app.services import Services
+from app.settings import load
 from memory.errors import GateRejected, InputError, RedisAway
 from memory.measurement import Measurement, Provenance
+from phases.privacy.privacy import Privacy
 from phases.request import RunRequest
+from phases.services.datasets import Datasets
+from phases.steering import SteerOrder, words
 from phases.views import (
     CheckView,
     DeploymentView,
@@ -79,6 +83,8 @@ def a_run(status: str, **changes: Any) -> RunView:
 QUESTIONS = {
     "target": QuestionView(id="q1", kind="target", text="Which column shall be predicted?", proposal="species",
                            reason="it is the last column and has three classes", choices=("species", "island")),
+    "budget": QuestionView(id="q3", kind="budget", text="60 epochs take about 9 min, and there are 2 min.",
+                           proposal="cut", choices=("cut", "continue", "cancel")),
     "approval": QuestionView(id="q2", kind="deploy", text="Deploy 'penguins' on this machine?", proposal="yes"),
 }  # fmt: skip
 OUTCOMES = {
@@ -90,6 +96,7 @@ OUTCOMES = {
         "failed", error=ErrorView(code="input.ragged", message="line 3 has 4 fields, not 5", field="data")
     ),
     "target": a_run("waiting", question=QUESTIONS["target"]),
+    "budget": a_run("waiting", question=QUESTIONS["budget"]),
     "approval": a_run("waiting", question=QUESTIONS["approval"]),
     "endless": a_run("running"),
     "stubborn": a_run("running"),
@@ -138,7 +145,7 @@ class FakeRuns:
     def view(self) -> RunView:
         return OUTCOMES["deployed"] if self.answered else OUTCOMES[self.scenario]
 
-    async def start(self, request: RunRequest) -> RunView:
+    async def start(self, request: RunRequest, once: str | None = None) -> RunView:
         request.check()
         self.note("start", request.model_dump(mode="json"))
         return a_run("queued", queue_position=0)
@@ -148,8 +155,9 @@ class FakeRuns:
             raise InputError(f"no run {run!r}", code="input.no_such_run", field="run", fix="list them: neuroloom runs")
         return self.view()
 
-    async def list(self, limit: int = 20) -> Sequence[RunView]:
-        return [self.view()][:limit]
+    async def list(self, limit: int = 20, offset: int = 0, status: str | None = None) -> Sequence[RunView]:
+        self.note("list", limit, offset, status)
+        return [self.view()][offset : offset + limit]
 
     async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
         if self.scenario == "away" and self.away_left:
@@ -201,8 +209,9 @@ class FakeDeployments:
         return deployment()
 
     async def deploy(
-        self, run: str, name: str | None = None, override: bool = False, why: str | None = None
-    ) -> DeploymentView:
+        self, run: str, name: str | None = None, override: bool = False, why: str | None = None, *,
+        door: str = "cli", patience: float = 1.0,
+    ) -> DeploymentView:  # fmt: skip
         self.runs.note("deploy", run, name, override, why)
         if self.runs.scenario == "rejected" and not override:
             raise GateRejected(f"run {run!r} was rejected by a gate", fix="--override")
@@ -222,6 +231,14 @@ class FakeDeployments:
 @dataclass
 class FakeModels:
     runs: FakeRuns
+
+    async def list(self, limit: int = 20, offset: int = 0) -> Sequence[dict[str, Any]]:
+        self.runs.note("models", limit, offset)
+        row = {"name": "penguins", "version": "1.0.0", "run_id": RUN, "status": "deployed", "metric": "accuracy",
+               "value": measured(0.91, interval=(0.88, 0.94)).model_dump(mode="json"), "path": "/m/model.onnx",
+               "sha256": "cd" * 32, "bytes": 20480, "created": "2026-11-21T09:45:01+00:00"}  # fmt: skip
+        rows = [{**row, "deployments": ["penguins"]}, {**row, "bytes": None, "value": None, "deployments": []}]
+        return rows[offset : offset + limit]
 
     async def predict(self, target: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         self.runs.note("predict", target, list(rows))
@@ -258,16 +275,69 @@ class FakeNotes:
         return ["architecture", "dataset"]
 
 
+class FakeGuard:
+    """Knows no run's table."""
+
+    def plain(self, *said: str) -> Privacy:
+        return Privacy("aggregates", said=said)
+
+    async def of(self, run: str, *said: str) -> Privacy:
+        return Privacy("aggregates", said=said)
+
+
+@dataclass
+class FakeSteering:
+    runs: FakeRuns
+
+    async def steer(self, run: str, order: SteerOrder, door: str) -> dict[str, Any]:
+        self.runs.note("steer", run, order.changes, order.note, door)
+        return {"run_id": RUN, "order": {"id": "o1", **order.changes}, "job": "train-1", "told": words(order.changes)}
+
+
+@dataclass
+class FakeComparison:
+    runs: FakeRuns
+
+    async def compare(self, runs: Sequence[str]) -> dict[str, Any]:
+        self.runs.note("compare", list(runs))
+        value = measured(0.91, interval=(0.88, 0.94)).model_dump(mode="json")
+        row = {"run_id": RUN, "status": "finished", "target": "species", "metric": "accuracy", "epochs": 31,
+               "metrics": {"accuracy": value}, "baselines": {"trees": value}, "parameters": None,
+               "run_seconds": 12.0}  # fmt: skip
+        other = {**row, "run_id": runs[-1], "metric": None, "epochs": None}
+        alike = {"comparable": len(runs) == 2, "why_not": [f"not the same seed (0: {RUN}; 1: {runs[-1]})"]}
+        best = {"run_id": RUN, "told": f"{RUN} is best by accuracy"} if alike["comparable"] else None
+        rates = {"training.rate": [0.001, None], "data.columns": [["a", "b"], ["a"]]}
+        return {"runs": [row, other], "differences": rates, **alike, "metric": "accuracy", "best": best}
+
+
+@dataclass
+class FakeFigures:
+    runs: FakeRuns
+
+    async def list(self, run: str) -> Sequence[dict[str, Any]]:
+        return [{"name": "loss", "title": "Loss", "alt": "It falls.", "svg": "/r/loss.svg", "png": "/r/loss.png"}]
+
+
 @dataclass
 class FakeServices:
     runs: FakeRuns
     deployments: FakeDeployments
     models: FakeModels
+    steering: FakeSteering
+    comparison: FakeComparison
+    figures: FakeFigures
     notes: FakeNotes
+    datasets: Datasets
+    guard: FakeGuard
 
 
 def services(runs: FakeRuns) -> Services:
-    return FakeServices(runs, FakeDeployments(runs), FakeModels(runs), FakeNotes(runs))
+    """Fakes, and the real datasets service of the current folder, which needs no memory."""
+    found = load()
+    datasets = Datasets(Path.cwd(), found.runner, found.dataset, found.privacy)
+    parts = FakeDeployments(runs), FakeModels(runs), FakeSteering(runs), FakeComparison(runs), FakeFigures(runs)
+    return FakeServices(runs, *parts, FakeNotes(runs), datasets, FakeGuard())
 
 
 def main() -> int:

@@ -20,7 +20,10 @@ from tests.app.fake_services import ROW, RUN, FakeRuns
 
 READS: list[list[str]] = [
     ["runs"], ["show"], ["show", "r-2026"], ["watch"], ["logs"], ["report"], ["deployments"], ["memory", "list"],
+    ["memory", "get", "neural/architecture"], ["config"], ["auth", "status"], ["mcp-token", "list"],
+    ["audit", "verify"],
     ["memory", "get", "neural/architecture"], ["config"], ["auth", "status"],
+    ["dataset", "list"],
 ]  # fmt: skip
 
 
@@ -41,7 +44,7 @@ def test_every_command_of_the_issue_is_there() -> None:
     wanted = {
         "run", "runs", "show", "watch", "logs", "approve", "resume", "cancel", "rm", "report", "predict", "deploy",
         "rollback", "deployments", "undeploy", "retrain", "memory", "auth", "doctor", "down", "config", "completion",
-        "hook", "hooks", "install",
+        "mcp", "mcp-token", "steer", "audit", "dataset", "compare", "models", "hook", "hooks", "install",
     }  # fmt: skip
     assert {row.name for row in COMMANDS} == wanted
 
@@ -93,6 +96,9 @@ def test_without_arguments_the_help_is_shown(call: Call) -> None:
         (["deploy", RUN, "--override"], "usage.missing", "--why"),
         (["deploy", RUN, "--why", "x"], "usage.contradiction", "--override"),
         (["rm", RUN], "usage.unconfirmed", RUN),
+        (["steer", RUN], "usage.missing", "nothing is ordered"),
+        (["steer", RUN, "--rate", "200"], "usage.steer", "200"),
+        (["steer", RUN, "--metric", "acuracy"], "usage.unknown_metric", "'accuracy'"),
         (["predict", RUN], "usage.contradiction", "--row"),
         (["predict", RUN, "--row", "{"], "input.row", "JSON"),
         (["predict", RUN, "--row", "[1]"], "input.row", "object"),
@@ -110,6 +116,11 @@ def test_usage_errors_are_one_document_and_exit_4(call: Call, args: list[str], c
     assert (plain.code, plain.out) == (4, "")
     assert plain.err.startswith("error: ")
     assert "Traceback" not in plain.err
+
+
+def test_report_says_where_it_is_and_its_document_also_where_the_figures_are(call: Call) -> None:
+    assert call("report").out == "/somewhere/report.html\n"
+    assert call("report", "--json").document()["figures"][0]["png"] == "/r/loss.png"
 
 
 def test_show_has_phases_decisions_and_every_gate(call: Call) -> None:
@@ -136,14 +147,23 @@ def test_watch_ends_with_the_runs_own_code_and_cancels_nothing(
         (["approve", "latest", "--reject", "--why", "no"], "approval", {"approve": False, "why": "no"}),
         (["approve"], "target", {"target": "species"}),
         (["approve", "latest", "--target", "island"], "target", {"target": "island"}),
+        (["approve"], "budget", {"approve": True, "why": None}),
+        (["approve", "latest", "--choose", "continue"], "budget", {"choice": "continue"}),
     ],
 )
 def test_approve_answers_the_question_by_its_id(
     call: Call, runs: FakeRuns, args: list[str], scenario: str, answer: dict[str, Any]
 ) -> None:
     assert call(*args, scenario=scenario).code == 0
-    question = {"approval": "q2", "target": "q1"}[scenario]
+    question = {"approval": "q2", "target": "q1", "budget": "q3"}[scenario]
     assert ("answer", (RUN, question, answer, "cli")) in runs.calls
+
+
+def test_what_a_budget_question_offers_is_shown_as_commands(call: Call) -> None:
+    out = call("show", scenario="budget").out
+    assert all(f"neuroloom approve {RUN} --choose {choice}" in out for choice in ("cut", "continue", "cancel"))
+    told = call("approve", "latest", "--choose", "cut", scenario="approval")
+    assert told.code == 4 and "does not ask for a choice" in told.err
 
 
 def test_resume_follows_the_run_and_ends_with_its_code(call: Call, runs: FakeRuns) -> None:
@@ -157,9 +177,35 @@ def test_cancel_waits_for_the_end(call: Call, runs: FakeRuns) -> None:
     assert ("cancel", ("latest", False)) in runs.calls
 
 
+def test_steer_hands_over_what_was_said_and_nothing_else(call: Call, runs: FakeRuns) -> None:
+    told = call("steer", "latest", "--rate", "0.5", "--metric", "f1", "--note", "slower")
+    assert told.out == "learning rate × 0.5, best epoch chosen by f1\n"
+    assert ("steer", ("latest", {"rate": 0.5, "metric": "f1"}, "slower", "cli")) in runs.calls
+
+
+def test_compare_shows_runs_side_by_side_what_differs_and_the_best_or_why_not(call: Call) -> None:
+    told = call("compare", "latest", "r-other").out
+    assert f"{RUN}  finished  species  accuracy  0.91 (0.88–0.94)  0.91" in told
+    assert "training.rate  0.001" in told and "a, b" in told and told.endswith(f"{RUN} is best by accuracy\n")
+    told = call("compare", "latest", "r-other", "r-third").out
+    assert "the numbers cannot be compared:\n  not the same seed (0: " in told and "is best" not in told
+    assert call("compare", "latest", "r-other", "--json").document()["best"]["run_id"] == RUN
+
+
 def test_rm_needs_a_yes_and_names_the_whole_id(call: Call, runs: FakeRuns) -> None:
     assert call("rm", "r-2026", "--yes").code == 0
     assert ("remove", (RUN,)) in runs.calls
+
+
+def test_models_and_runs_are_listed_page_by_page(call: Call, runs: FakeRuns) -> None:
+    lines = call("models", "--limit", "2").out.splitlines()
+    assert lines[2].split() == ["penguins", "1.0.0", RUN, "deployed", "accuracy", "0.91", "(0.88–0.94)", "20,480",
+                                "penguins"]  # fmt: skip
+    assert lines[3].split()[-1] == "gone"
+    assert len(call("models", "--offset", "1", "--json").document()["models"]) == 1
+    assert "no models in this folder" in call("models", "--offset", "2").out
+    call("runs", "--limit", "5", "--offset", "10", "--status", "waiting")
+    assert ("list", (5, 10, "waiting")) in runs.calls
 
 
 def test_predict_sends_the_row_as_given(call: Call, runs: FakeRuns) -> None:
@@ -231,7 +277,7 @@ def test_completion_prints_a_script_for_the_shell(call: Call, shell: str) -> Non
 def test_a_shell_completes_commands_and_options() -> None:
     program = Path(sys.executable).with_name("neuroloom")
     environment = {"_NEUROLOOM_COMPLETE": "bash_complete", "COMP_WORDS": "neuroloom dep", "COMP_CWORD": "1"}
-    done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=90, check=False)
     assert done.stdout.split() == ["plain,deploy", "plain,deployments"]
 
 

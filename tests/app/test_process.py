@@ -24,7 +24,7 @@ PROGRAM = Path(sys.executable).with_name("neuroloom")
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "langgraph", "polars", "sklearn", "onnxruntime", "matplotlib", "fastapi")
 FAKE = [sys.executable, "-P", "-W", "error", "-m", "tests.app.fake_services"]
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 
 def environment(tmp_path: Path, scenario: str = "deployed") -> dict[str, str]:

@@ -99,7 +99,7 @@ def eventually() -> Callable[[Callable[[], bool]], Any]:
     """Wait until something outside has become true, within a bound that only a failure reaches."""
 
     async def wait(true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not true():  # noqa: ASYNC110 - what is outside sends no event
                 await asyncio.sleep(0.01)
 

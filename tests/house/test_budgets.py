@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACES = ("agents", "app", "benchmarks", "examples", "gpu_jobs", "memory", "phases", "templates", "tests")
+PLACES = (
+    *("agents", "app", "benchmarks", "editors", "examples", "gpu_jobs", "mcp_server", "memory", "phases"),
+    *("templates", "tests"),
+)
 FILES = sorted(path for place in PLACES for path in (ROOT / place).rglob("*.py") if "golden" not in path.parts)
 LINES, FUNCTION_LINES, PARAMETERS = 400, 50, 6
 

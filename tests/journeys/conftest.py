@@ -24,6 +24,7 @@ import pytest
 
 from app.settings import load
 from app.wiring import open_services
+from tests.leftovers import end_all
 
 NEUROLOOM = Path(sys.executable).with_name("neuroloom")
 PENGUINS = Path(__file__).resolve().parents[2] / "examples" / "penguins.csv"
@@ -128,6 +129,7 @@ def a_house(more: dict[str, str] | None = None) -> Iterator[House]:
         yield found
     finally:
         found.say("down", code=None)
+        end_all(home, workspace)  # `down` leaves a run's job host to its idle time
         shutil.rmtree(home, ignore_errors=True)
         shutil.rmtree(workspace, ignore_errors=True)
 

@@ -70,7 +70,7 @@ def test_server_and_validation_run_with_only_the_serving_requirements(workspace:
         ran = subprocess.run(check, env=BARE, cwd="/", capture_output=True, text=True, timeout=60)
     finally:
         server.terminate()
-        assert server.wait(30) == 0
+        assert server.wait(90) == 0
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "The model answers as it was tested." in ran.stdout
 

@@ -78,7 +78,7 @@ def test_ctrl_c_in_watch_leaves_a_closed_terminal_cancels_nothing_and_twice_ends
         assert watching.stdout is not None
         heard(watching.stdout, r"^train: started")
         watching.send_signal(signal.SIGINT)
-        said = watching.communicate(timeout=30)[0]
+        said = watching.communicate(timeout=90)[0]
     assert watching.returncode == 0 and "goes on" in said
     assert house.document("show", run)["status"] == "running"
 
@@ -92,9 +92,9 @@ def test_ctrl_c_in_watch_leaves_a_closed_terminal_cancels_nothing_and_twice_ends
         process.send_signal(signal.SIGINT)
         heard(process.stdout, "cancelling")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=10)
+        process.communicate(timeout=90)
     assert process.returncode == 130
-    wait_for(house, run, {"cancelled"}, seconds=15)
+    wait_for(house, run, {"cancelled"}, seconds=90)
     assert busy(house.workspace / "neural" / run) == []
 
 
@@ -110,7 +110,7 @@ def on_a_terminal(house: House, *words: object) -> int:
     while b"train" not in seen:
         seen += os.read(ours, 4096)
     os.close(ours)
-    return command.wait(timeout=30)
+    return command.wait(timeout=90)
 
 
 def own_terminal(descriptor: int) -> None:

@@ -32,7 +32,7 @@ def test_a_run_beyond_its_memory_fails_naming_the_limit_and_resumes_without_it(h
     found = narrow.document(*words, code=3)
     run, error = found["run_id"], found["error"]
     assert (found["status"], error["code"]) == ("failed", "job.memory")
-    assert "256 MiB" in error["message"] and "raise the limit" in error["fix"]
+    assert "256 MB" in error["message"] and "raise the limit" in error["fix"]
     held = [event for event in house.events(run) if event["type"] == "limits"]
     assert held and {event["memory"] for event in held} <= {"watcher", "cgroup"}
     assert {event["asked"]["memory_mb"] for event in held} == {256}

@@ -16,6 +16,7 @@ import pytest
 from memory.embedded import EmbeddedRedis, find_servers
 from memory.records import MemorySettings
 from memory.store import Memory, open_memory
+from tests.leftovers import end_all
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="nl-"))
     yield folder
     EmbeddedRedis(folder).stop()
+    end_all(folder)
     shutil.rmtree(folder)
 
 
@@ -90,8 +92,8 @@ class LossyProxy:
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something holds; a test that waits in vain fails after half a minute."""
-    async with asyncio.timeout(30):
+    """Wait until something holds; a test that waits in vain fails after a minute and a half."""
+    async with asyncio.timeout(90):
         while True:
             if await holds():
                 return

@@ -22,6 +22,7 @@ from phases.services.deployments import Deployments
 from phases.services.runs import Runs
 from phases.settings import Policy, RunnerSettings
 from phases.supervisor.client import SupervisorClient, ensure, shut_down
+from tests.leftovers import end_all
 from tests.phases.supervisor.conftest import ROW, SERVER, eventually, servers, supervisors
 
 Made = Callable[..., Any]
@@ -35,6 +36,7 @@ def home() -> Iterator[Path]:
         yield folder
     finally:
         EmbeddedRedis(folder).stop()
+        end_all(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

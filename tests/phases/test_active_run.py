@@ -19,6 +19,7 @@ from memory.store import Memory
 from phases import runner
 from phases.active_run import ActiveRun
 from phases.guides import MODEL_FILES
+from phases.orders import Orders
 from phases.publish import published_checks
 from phases.request import RunRequest
 from phases.services.runs import Runs
@@ -159,15 +160,15 @@ async def test_a_run_that_ends_its_runners_again_and_again_is_ended(take: Take) 
     assert (state["state"], state["error"]["code"]) == ("failed", "run.kills_its_runners")
 
 
-async def test_a_cancel_that_came_while_the_run_parked_itself_ends_it(take: Take) -> None:
+async def test_a_cancel_that_came_while_the_run_parked_itself_is_seen(take: Take) -> None:
     active = await take()
     await active.state(state="waiting", question={"id": "q"})
-    orders = runner.Orders(active, "0")
-    await orders.last_look()
-    assert (await active.get("state"))["state"] == "waiting"
-    await active.memory.control(active.id, {"do": "cancel"}, command_id="one")
-    await orders.last_look()
-    assert (await active.get("state"))["state"] == "cancelled"
+    orders = Orders(active, "0")
+    assert not await orders.cancelled_while_parking()
+    await active.memory.control(active.id, {"do": "steer"}, command_id="one")
+    assert not await orders.cancelled_while_parking()
+    await active.memory.control(active.id, {"do": "cancel"}, command_id="two")
+    assert await orders.cancelled_while_parking()
 
 
 def published(root: Path) -> dict[str, str]:

@@ -166,6 +166,13 @@ def test_a_gate_row_says_in_words_what_was_measured(run: Run) -> None:
     assert "| validate | better\\_than\\_majority: better than always the most frequent class" in markdown
 
 
+def test_a_training_that_was_steered_is_said_to_be(run: Run) -> None:
+    assert not any("steered" in text for text in run.report())
+    run.trained["steered"] = [{"order": "o1", "epoch": 12, "rate": 0.5, "stop_early": True}]
+    for text in run.report():
+        assert "A person steered this training after epoch 12: stop early, learning rate × 0.5." in text
+
+
 def _dumped(found: Any) -> Any:
     return found.model_dump(mode="json")
 

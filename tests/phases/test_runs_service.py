@@ -84,8 +84,8 @@ async def test_an_answer_counts_only_from_the_doors_of_the_policy_and_only_when_
     assert state is not None
     question = {"id": "q1", "kind": "target", "text": "Which column?", "proposal": "left", "choices": ["left", "x"]}
     await memory.put(run, "state", {**state.value, "state": "waiting", "question": question}, by="test")
-    with pytest.raises(RunError, match="answers from 'mcp' do not count here; those from cli do"):
-        await runs.answer(run, "q1", {"target": "left"}, "mcp")
+    with pytest.raises(RunError, match="answers from 'hook' do not count here; those from cli, mcp do"):
+        await runs.answer(run, "q1", {"target": "left"}, "hook")
     with pytest.raises(InputError, match="no column 'lefd'") as refused:
         await runs.answer(run, "q1", {"target": "lefd"}, "cli")
     assert refused.value.code == "input.no_such_target" and "'left'" in refused.value.message

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from agents.decisions import ClusterPlan
 from agents.reasoners.rules import cluster
 from memory.errors import InputError
+from phases.machine import facts
 from phases.setup import _valid, refuse_tiny
 
 MACHINE = {"cores": 2, "memory_mb": 4096, "disk_free_mb": 50_000, "gpus": []}
@@ -48,3 +50,8 @@ def test_a_table_too_small_to_split_is_bad_input_not_a_gate_that_failed(rows: in
         refuse_tiny({"rows": rows, "columns": [{}] * columns})
     assert caught.value.code == code and caught.value.fix and caught.value.field == "data"
     refuse_tiny({"rows": 10, "columns": [{}, {}]})
+
+
+def test_megabytes_of_the_machine_are_millions_of_bytes(tmp_path: Path) -> None:
+    found = facts(tmp_path)
+    assert found["memory_mb"] == psutil.virtual_memory().total // 10**6

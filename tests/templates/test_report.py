@@ -110,6 +110,7 @@ def test_a_figure_is_written_in_its_unit() -> None:
     assert said == {"fraction": "0.9733", "ms": "0.412 ms"}
     assert figures.written(21862, "bytes") == "21,862 bytes"
     assert figures.written(1.5, "parsecs") == "1.5 parsecs"
+    assert [figures.written(n, "rows") for n in (1, 2, 1001)] == ["1 row", "2 rows", "1,001 rows"]
 
 
 def test_sources_of_one_job_share_a_number_and_tell_the_range_of_times() -> None:

@@ -301,7 +301,7 @@ def _started(command: str, workspace: Path, guide: str) -> Iterator[str]:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(60)
 
 
 @pytest.mark.parametrize("where", ["on this machine", "by hand"])
@@ -311,7 +311,7 @@ def test_a_server_started_as_the_guide_says_is_the_published_version_and_the_gui
     metadata = {"name": "others", "version": "2.1.0", "files": {}}
     (workspace / "models" / "model-metadata.json").write_text(json.dumps(metadata))
     with _started(_start_commands(guide)[where], workspace, guide) as address:
-        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
+        with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
             assert json.load(answer)["model"] == {"name": "others", "version": "2.1.0"}
         for title, shown in (("Ask it", '"predictions"'), ("Check it", "answers as it was tested")):
             (block,) = _blocks(guide, title)

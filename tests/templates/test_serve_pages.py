@@ -28,7 +28,7 @@ def _page(server: RunningServer, path: str, method: str = "GET") -> tuple[str, b
     """The head of an answer, and what follows it."""
     raw = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     received = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(raw)
         while part := connection.recv(1 << 16):
             received += part

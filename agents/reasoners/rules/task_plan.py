@@ -118,4 +118,5 @@ def _duplicates(table: Table) -> list[str]:
     found = table.profile.get("duplicates") or {}
     if not found.get("rows"):
         return []
-    return [f"{found['rows']} rows repeat another row: equal rows stay in the same part of the split"]
+    told = "1 row repeats" if found["rows"] == 1 else f"{found['rows']} rows repeat"
+    return [f"{told} another row: equal rows stay in the same part of the split"]

@@ -134,7 +134,7 @@ class DateField:
 def _stamps(seconds: list[int | None]) -> NDArray[np.datetime64]:
     gone = np.asarray([s is None for s in seconds], bool)
     stamps = np.asarray([0 if s is None else s for s in seconds], np.int64).astype("datetime64[s]")
-    stamps[gone] = np.datetime64("NaT")
+    stamps[gone] = np.datetime64("NaT", "s")
     return stamps
 
 

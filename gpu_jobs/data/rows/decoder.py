@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .interval import Interval
+
 
 class Decoder:
-    """Built from preprocessing: ``labels`` (classes) or ``interval`` {"level", "half_width"} (regression)."""
+    """Built from preprocessing: ``labels`` (classes) or ``interval`` (regression, see `Interval`)."""
 
     def __init__(self, preprocessing: Mapping[str, Any]) -> None:
         labels = preprocessing.get("labels")
         self.labels: list[str] | None = None if labels is None else [str(label) for label in labels]
-        interval = preprocessing.get("interval")
-        self.half_width: float | None = None if interval is None else float(interval["half_width"])
+        self.interval = Interval.of(preprocessing)
 
     def decode(self, outputs: Mapping[str, ArrayLike] | ArrayLike) -> list[dict[str, Any]]:
         """Answers for n rows of ``probabilities`` (n, classes) or ``value`` (n,), named or the bare array."""
@@ -33,7 +34,6 @@ class Decoder:
         ]
 
     def _values(self, values: list[float]) -> list[dict[str, Any]]:
-        half = self.half_width
-        if half is None:
+        if self.interval is None:
             return [{"value": value} for value in values]
-        return [{"value": value, "interval": [value - half, value + half]} for value in values]
+        return [{"value": value, "interval": list(self.interval.ends(value))} for value in values]

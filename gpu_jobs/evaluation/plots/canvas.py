@@ -23,6 +23,8 @@ BLUE, ORANGE, GREEN, RED, PURPLE = "#3d85d8", "#d9822b", "#2f9e6e", "#d6604d", "
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#2aa5b5", "#b8860b", "#c2629e", "#6b8e23", "#7f7f7f")
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
+DOTS = 110  # per inch of the PNG: 704 pixels wide
+
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 
 _STYLE: dict[Any, Any] = {
@@ -57,15 +59,23 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure on disk: its file name, its title, and a sentence for who cannot see it."""
+    """A figure on disk: its file name, its title, and a sentence for who cannot see it.
+
+    `picture` is the same figure in pixels, for who is shown no SVG: a chat.
+    """
 
     file: str
     title: str
     alt: str
 
+    @property
+    def picture(self) -> str:
+        """File name of the same figure as PNG, on white."""
+        return self.file.removesuffix(".svg") + ".png"
+
     def as_dict(self) -> dict[str, str]:
         """The plain form."""
-        return {"file": self.file, "title": self.title, "alt": self.alt}
+        return {"file": self.file, "picture": self.picture, "title": self.title, "alt": self.alt}
 
 
 @dataclass
@@ -81,7 +91,7 @@ class Sheet:
 def sheet(
     folder: Path, name: str, title: str, size: tuple[float, float] = (6.4, 3.8)
 ) -> Iterator[tuple[Sheet, list[Plot]]]:
-    """Open a figure of `size` inches; on leaving it is written to `folder/name.svg` and its `Plot` is in the list.
+    """Open a figure of `size` inches; on leaving it is in `folder`, as SVG and PNG, and its `Plot` is in the list.
 
     Example:
         with sheet(folder, "loss", "Loss per epoch") as (page, made): page.axes.plot([1, 2], [3, 4])
@@ -98,11 +108,14 @@ def sheet(
         page.axes.set_title(title, fontweight="bold")
         yield page, made
         plot = Plot(f"{name}.svg", title, " ".join(page.alt) or title)
-        drawn = io.StringIO()
+        drawn, pixels = io.StringIO(), io.BytesIO()
         with warnings.catch_warnings():  # text stays text: the reader's fonts have the letters that ours lacks
             warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from")
             figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
-    _write(folder / plot.file, _finished(drawn.getvalue(), plot))
+            figure.set_layout_engine("none")  # everything stays where it stands, and is not placed again
+            figure.savefig(pixels, format="png", dpi=DOTS, facecolor="white", metadata={"Software": None})
+    _write(folder / plot.file, _finished(drawn.getvalue(), plot).encode())
+    _write(folder / plot.picture, pixels.getvalue())
     made.append(plot)
 
 
@@ -123,10 +136,10 @@ def _finished(svg: str, plot: Plot) -> str:
     return text if text.isascii() else "".join("\ufffd" if category(char) == "Cf" else char for char in text)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, "utf-8")
+    partial.write_bytes(body)
     partial.replace(path)
 
 

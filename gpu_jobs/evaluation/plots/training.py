@@ -33,7 +33,8 @@ def loss_plot(folder: Path, epochs: Epochs, best: int | None) -> list[Plot]:
         if best in held:
             page.axes.axvline(best, color=GREEN, linestyle="--", linewidth=1.2)
             page.axes.plot([best], [held[best]], "o", color=GREEN, label=f"best: epoch {best}")
-            page.alt.append(f"The lowest validation loss, {spoken(held[best])}, is at epoch {best} of {len(epochs)}.")
+            what = "lowest validation loss" if held[best] == min(held.values()) else "validation loss of what was kept"
+            page.alt.append(f"The {what}, {spoken(held[best])}, is at epoch {best} of {len(epochs)}.")
         page.axes.set(xlabel="epoch", ylabel="loss")
         page.axes.xaxis.get_major_locator().set_params(integer=True)
         page.axes.legend()

@@ -39,7 +39,7 @@ ready() {  # ready PORT SECONDS
 
 start() {  # start CONTAINER PUBLISHED
   docker run --detach --name "$1" --publish "$2" --restart unless-stopped --read-only --tmpfs /tmp \
-    --cap-drop ALL --security-opt no-new-privileges --pids-limit 128 --memory "${MEMORY_MB}m" "$NAME:$VERSION" >/dev/null
+    --cap-drop ALL --security-opt no-new-privileges --pids-limit 128 --memory "${MEMORY_MB}000000" "$NAME:$VERSION" >/dev/null
 }
 
 deploy_docker() {

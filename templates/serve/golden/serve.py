@@ -130,8 +130,10 @@ class Model:
         self.inputs = [entry.name for entry in self.session.get_inputs()]
         self.output = self.session.get_outputs()[0].name
 
-    def encode(self, row: Any) -> dict[str, np.ndarray]:
-        """One row as arrays. Raises Refused when it is no row of this model."""
+    def encode(self, row: Any, listed: bool = False) -> dict[str, np.ndarray]:
+        """One row as arrays; an error names it where it came `listed`. Raises Refused when it is no row of this model."""
+        if listed:
+            return self.encode_many([row], 0)
         if row == {}:
             raise self._empty()
         try:
@@ -338,7 +340,7 @@ class Front:
         self.batcher = Batcher(model, settings, self.metrics.batch)
         self.metrics.waiting = lambda: len(self.batcher.queue)
         self.metrics.identity = model.identity
-        self.max_body = int(settings.max_body_mb * 2**20)
+        self.max_body = int(settings.max_body_mb * 1e6)
         self.hosts: Hosts | None = None  # set when it is known where the server listens
         self.draining = False
         self.ready = True  # the batcher has run the model
@@ -421,19 +423,19 @@ class Front:
     async def predict(self, body: bytes) -> list[dict[str, Any]]:
         """The predictions for a request's body; a large one is read and encoded in a thread. Raises Refused."""
         if len(body) <= INLINE_BYTES:
-            rows = self.read(body)
+            rows, listed = self.read(body)
             if len(rows) == 1:
-                return [await self.batcher.submit(self.model.encode(rows[0]))]
+                return [await self.batcher.submit(self.model.encode(rows[0], listed))]
             if len(rows) <= INLINE_ROWS:
                 return self.predict_many(rows)
         run = partial(asyncio.get_running_loop().run_in_executor, self.batcher.thread)
-        rows = await run(self.read, body) if len(body) > INLINE_BYTES else rows
+        rows, listed = await run(self.read, body) if len(body) > INLINE_BYTES else (rows, listed)
         if len(rows) == 1:
-            return [await self.batcher.submit(await run(self.model.encode, rows[0]))]
+            return [await self.batcher.submit(await run(self.model.encode, rows[0], listed))]
         return await run(self.predict_many, rows)
 
-    def read(self, body: bytes) -> list[Any]:
-        """The rows of a body. Raises Refused."""
+    def read(self, body: bytes) -> tuple[list[Any], bool]:
+        """The rows of a body, and whether they came as a list of rows. Raises Refused."""
         try:
             return self.rows(orjson.loads(body))
         except orjson.JSONDecodeError as error:
@@ -448,15 +450,15 @@ class Front:
             self.metrics.batch(len(piece))
         return predictions
 
-    def rows(self, payload: Any) -> list[Any]:
+    def rows(self, payload: Any) -> tuple[list[Any], bool]:
         """The rows of a body: an object, a list of them, {"rows": [...]}, or {"features": [values in order]}."""
         if type(payload) is dict:
             if len(payload) != 1:
-                return [payload]
+                return [payload], False
             if type(payload.get("features")) is list:
-                return self._from_list(payload["features"])
+                return self._from_list(payload["features"]), False
             if type(payload.get("rows")) is not list:
-                return [payload]
+                return [payload], False
             payload = payload["rows"]
         if type(payload) is not list:
             kinds = 'a row, a list of rows, {"rows": [...]} or {"features": [...]}'
@@ -464,7 +466,7 @@ class Front:
         if not 0 < len(payload) <= self.settings.max_rows:
             limit = f"1 to {self.settings.max_rows} rows"
             raise Refused(422, "wrong_length", f"the body holds {len(payload)} rows", None, limit)
-        return payload
+        return payload, True
 
     def _from_list(self, values: list[Any]) -> list[Any]:
         try:
@@ -756,7 +758,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     server = Server(config)
     server.front = front
-    handed = [socket.socket(fileno=settings.fd)] if settings.fd >= 0 else None
+    handed = None
+    if settings.fd >= 0:
+        handed = [socket.socket(fileno=settings.fd)]
+    elif settings.port == 0:  # bound here, so that the port which it becomes can be told
+        handed = [config.bind_socket()]
+        handed[0].listen(config.backlog)
     where = handed[0].getsockname() if handed else (settings.host, settings.port)
     front.hosts = Hosts.on(where[0] if isinstance(where, tuple) else "", settings.allow_host)
     log.info("%s %s: http://%s:%s/", front.model.identity["name"], front.model.identity["version"], *where[:2])

@@ -10,7 +10,7 @@ from tests.acceptance.reevaluation.artifacts import OUTSIDE, Run, relative
 from tests.acceptance.reevaluation.checks import CLOSE, PARITY, Check, Figure, Near
 from tests.acceptance.reevaluation.disturbed import importance, robustness
 from tests.acceptance.reevaluation.drawings import curves, reliability, residuals
-from tests.acceptance.reevaluation.metrics import LOWER, UNITS, class_table
+from tests.acceptance.reevaluation.metrics import LOWER, UNITS, Array, class_table
 from tests.acceptance.reevaluation.resampling import Resampled
 
 Document = dict[str, Any]
@@ -144,6 +144,15 @@ def near(document: Any) -> Any:
     return Near(float(document), PARITY) if isinstance(document, int | float) else document
 
 
+def _inside(interval: Document, said: Array, true: Array) -> Array:
+    """Which true values lie within the served width: around the number, or around the logarithm of 1 + it."""
+    if "half_width" in interval:
+        return np.asarray(np.abs(said - true) <= interval["half_width"])
+    apart = np.abs(np.log1p(said) - np.log1p(true))
+    least = -np.inf if interval["least"] is None else interval["least"]
+    return np.asarray((apart <= np.log(interval["factor"])) & (true >= least))
+
+
 def expected_test(split: Split) -> Document:
     """The test document: the scores, the graph's, curves, residuals and robustness."""
     run, network = split.run, split.models["network"]
@@ -164,7 +173,7 @@ def expected_test(split: Split) -> Document:
     interval = run.preprocessing.get("interval")
     if run.labels is None:
         if interval is not None:
-            inside = float((np.abs(network - split.y) <= interval["half_width"]).mean())
+            inside = float(_inside(interval, network.astype(np.float64), split.y).mean())
             found["metrics"]["coverage"] = split.figure("coverage", inside)
         return found | {"residuals": residuals(split.y, network.astype(np.float64), split.seed)}
     drawn = curves(run, split.y, network.astype(np.float64))

@@ -13,7 +13,10 @@ SMALLEST = float(np.finfo(np.float32).eps)
 
 
 def expected_training(split: Split) -> Document:
-    """The training result; `split` is the validation split, whose kept predictions give loss and metric again."""
+    """The training result of a run that nobody steered.
+
+    `split` is the validation split, whose kept predictions give loss and metric again.
+    """
     run = split.run
     settings, epochs = read(run.attempt / "configs" / "training.json"), _epochs(run)
     held = [row["validation_loss"] for row in epochs]
@@ -36,6 +39,9 @@ def expected_training(split: Split) -> Document:
         "metric_name": "rmse" if regression else "accuracy",
         "metric": Figure(metric, "target" if regression else "fraction", "validation", tolerance=1e-5),
         "seconds": Figure(None, "s"),
+        "chosen_by": "loss",
+        "steered": [],
+        "steering_missed": [],
         "rows_per_second": Figure(speeds[len(speeds) // 2], "rows/s"),
         "peak_memory_mb": Figure(None, "MB"),
         "checkpoints": [_checkpoint(run, path.stem) for path in sorted(run.attempt.glob("checkpoints/*.json"))],
@@ -118,7 +124,9 @@ def expected_export(split: Split) -> Document:
 
 def _interval(split: Split) -> Document | None:
     """Half of the validation rows set the width (90 % of them plus one inside), the other half measures it."""
-    residual = np.abs(split.y - split.models["network"].astype(np.float64))
+    said = split.models["network"].astype(np.float64)
+    logarithm = split.run.preprocessing["target"]["transform"] == "log1p"
+    residual = np.abs(np.log1p(split.y) - np.log1p(said)) if logarithm else np.abs(split.y - said)
     order = np.random.default_rng(split.seed).permutation(len(residual))
     half = len(order) // 2
     sets, checks = np.sort(residual[order[:half]]), residual[order[half:]]
@@ -127,9 +135,10 @@ def _interval(split: Split) -> Document | None:
         return None
     width = float(sets[rank - 1])
     inside = float((checks <= width).mean())
+    found = Figure(np.exp(width), "ratio", "validation", half) if logarithm else None
     return {
         "level": 0.9,
-        "half_width": Figure(width, "target", "validation", half),
+        **({"half_width": Figure(width, "target", "validation", half)} if found is None else {"factor": found}),
         "coverage": Figure(inside, "fraction", "validation", len(checks)),
     }
 

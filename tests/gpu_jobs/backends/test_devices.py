@@ -26,9 +26,9 @@ def test_the_driver_lists_devices_by_name(tmp_path: Path) -> None:
     assert [(device.device, device.name) for device in found] == [("cuda:0", "NVIDIA H200"), ("cuda:1", "NVIDIA L4")]
 
 
-def test_the_tool_adds_memory(tmp_path: Path) -> None:
+def test_the_tool_adds_memory_which_it_tells_in_units_of_two_to_the_twenty(tmp_path: Path) -> None:
     found = find_devices(tmp_path / "absent", tool(tmp_path, "echo '0, NVIDIA H200, 143771'"))
-    assert [(device.name, device.memory_mb) for device in found] == [("NVIDIA H200", 143771)]
+    assert [(device.name, device.memory_mb) for device in found] == [("NVIDIA H200", 150_754)]
 
 
 def test_a_tool_that_fails_leaves_it_to_the_driver(tmp_path: Path) -> None:

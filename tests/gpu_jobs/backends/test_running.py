@@ -35,7 +35,7 @@ async def test_input_is_read(sandbox: Sandbox) -> None:
 
 
 async def test_a_command_that_reads_nothing_of_a_large_input_ends(sandbox: Sandbox) -> None:
-    done = await sandbox.run(Command(argv=("sh", "-c", "exit 4"), stdin=b"x" * (4 << 20), timeout=20))
+    done = await sandbox.run(Command(argv=("sh", "-c", "exit 4"), stdin=b"x" * (4 << 20), timeout=90))
     assert done.code == 4
 
 
@@ -43,7 +43,7 @@ async def test_a_timeout_kills_the_command(sandbox: Sandbox) -> None:
     begin = time.monotonic()
     done = await sandbox.run(Command(argv=("sleep", "60"), timeout=0.2))
     assert done.timed_out and done.code == -9
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 50
 
 
 async def test_a_command_sees_its_variables_and_its_folder(sandbox: Sandbox) -> None:

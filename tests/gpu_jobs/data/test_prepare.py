@@ -123,7 +123,7 @@ def test_rows_of_a_test_file_that_train_are_not_tested_on(ingest: Ingest, root: 
     result = prepare(root, "kind", "multiclass", method="files")
     assert result["rows"]["test"] == 30
     dropped = next(note for note in result["notes"] if note["code"] == "duplicates_dropped")
-    assert dropped["count"] == 120 and "equal an earlier row were left out" in dropped["message"]
+    assert dropped["count"] == 120 and "left out because they equal an earlier row: 120" in dropped["message"]
 
 
 def test_a_test_file_that_only_repeats_the_training_data_is_refused(ingest: Ingest, root: Path, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_moments_of_very_small_and_large_targets_are_finite_or_null(ingest: Inge
 
 def _ordered(labels: str) -> str:
     return "day,x,y\n" + "".join(
-        f"{np.datetime64('2024-01-01') + i},{i % 5},{label}\n" for i, label in enumerate(labels)
+        f"{np.datetime64('2024-01-01') + np.timedelta64(i, 'D')},{i % 5},{label}\n" for i, label in enumerate(labels)
     )
 
 

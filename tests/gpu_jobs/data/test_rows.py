@@ -276,6 +276,9 @@ def test_numbers_are_decoded_with_an_interval_where_there_is_one() -> None:
     assert load(plain).decode({"value": np.asarray([1.5, 2.0])}) == [{"value": 1.5}, {"value": 2.0}]
     known = plain | {"interval": {"level": 0.9, "half_width": 0.5}}
     assert load(known).decode(np.asarray([[1.5]])) == [{"value": 1.5, "interval": [1.0, 2.0]}]
+    learned = plain | {"interval": {"level": 0.9, "factor": 2.0, "least": 0.0}}
+    said = load(learned).decode(np.asarray([7.0, 0.5]))
+    assert said == [{"value": 7.0, "interval": [3.0, 15.0]}, {"value": 0.5, "interval": [0.0, 2.0]}]
 
 
 def test_a_copy_of_the_folder_works_alone_with_numpy(prepared_root: Path, encoder: RowEncoder, tmp_path: Path) -> None:

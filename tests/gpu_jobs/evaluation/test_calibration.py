@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gpu_jobs.data.rows.interval import Interval
 from gpu_jobs.evaluation.calibration import fit_temperature, log_loss, reliability, tempered
 from gpu_jobs.evaluation.intervals import covered, fit_conformal, quantile
 from gpu_jobs.evaluation.metrics import ClassScores, point
@@ -85,7 +86,7 @@ def test_intervals_cover_what_was_asked_on_fresh_rows() -> None:
         found = fit_conformal(truth, truth + rng.standard_t(4, size=400), seed=seed)
         assert found is not None
         assert (found.rows, found.checked) == (200, 200)
-        shares.append(covered(fresh, fresh + rng.standard_t(4, size=2000), found.half_width))
+        shares.append(covered(fresh, fresh + rng.standard_t(4, size=2000), Interval(found.interval)))
     assert 0.89 < float(np.mean(shares)) < 0.92
 
 
@@ -96,7 +97,37 @@ def test_coverage_is_measured_on_the_half_that_set_nothing() -> None:
     predicted[order[100:]] = 5.0  # only the checking half is wrong
     found = fit_conformal(truth, predicted, seed=0)
     assert found is not None
-    assert (found.half_width, found.covered) == (0.0, 0.0)
+    assert (found.interval, found.covered) == ({"level": 0.9, "half_width": 0.0}, 0.0)
+
+
+def test_where_a_logarithm_is_learned_the_interval_grows_with_the_value_and_is_never_negative() -> None:
+    shares, low_shares = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        middle = np.exp(rng.normal(5, 2, size=3000)) - 1
+        truth = np.maximum((1 + middle) * np.exp(rng.normal(0, 0.4, size=3000)) - 1, 0.0)
+        found = fit_conformal(truth[:600], middle[:600], logarithm=True, least=0.0, seed=seed)
+        assert found is not None and found.interval["least"] == 0.0
+        interval = Interval(found.interval)
+        small, large = interval.ends(0.01), interval.ends(100_000.0)
+        assert small[0] == 0.0 and small[1] < 2 and large[1] - large[0] > 50_000
+        shares.append(covered(truth[600:], middle[600:], interval))
+        below = middle[600:] < np.median(middle)
+        low_shares.append(covered(truth[600:][below], middle[600:][below], interval))
+    assert 0.89 < float(np.mean(shares)) < 0.92
+    assert 0.88 < float(np.mean(low_shares)) < 0.93, "small and large values are covered alike"
+
+
+def test_without_a_known_bound_a_logarithms_interval_may_go_below_zero_but_never_below_minus_one() -> None:
+    low, high = Interval({"level": 0.9, "factor": 4.0, "least": None}).ends(0.0)
+    assert (low, high) == (-0.75, 3.0)
+    assert Interval({"level": 0.9, "factor": 4.0, "least": None}).ends(-1.0) == (-1.0, -1.0)
+
+
+def test_a_logarithm_that_misses_by_everything_falls_back_to_a_width() -> None:
+    found = fit_conformal(np.full(100, 9.0), np.full(100, -1.0), logarithm=True)
+    assert found is not None
+    assert found.interval == {"level": 0.9, "half_width": 10.0}
 
 
 def test_too_few_rows_get_no_interval() -> None:

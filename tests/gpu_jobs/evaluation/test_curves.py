@@ -55,6 +55,7 @@ def test_the_same_figure_is_written_as_the_same_bytes(tmp_path: Path) -> None:
             page.axes.legend()
     one, other = ((tmp_path / name / "line.svg").read_text() for name in ("a", "b"))
     assert one == other
+    assert len({(tmp_path / name / "line.png").read_bytes() for name in ("a", "b")}) == 1
     assert one.startswith("<svg")
     assert "<title>A title &amp; more</title>" in one
     assert "<metadata" not in one

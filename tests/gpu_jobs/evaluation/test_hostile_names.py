@@ -60,7 +60,7 @@ def test_a_full_disk_is_no_note(finished: Finished, monkeypatch: pytest.MonkeyPa
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         plots.run(run.job("plots", results=results))
 

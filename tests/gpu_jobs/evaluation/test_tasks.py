@@ -94,8 +94,11 @@ def test_regression_metrics_are_in_the_units_of_the_target(finished: Finished) -
 
 
 def test_the_interval_of_a_regression_covers_about_what_was_asked(finished: Finished) -> None:
-    _, results = finished("regression")
+    run, results = finished("regression")
     assert results["export"]["interval"]["level"] == 0.9
+    assert results["export"]["interval"]["factor"]["unit"] == "ratio", "its logarithm is learned"
+    served = json.loads((run.root / "attempts/1/models/preprocessing.json").read_text())
+    assert served["interval"]["least"] == 0.0, "no known value of this target is below zero"
     assert 0.75 <= results["test"]["metrics"]["coverage"]["value"] <= 1.0
 
 
@@ -185,6 +188,8 @@ def test_plots_are_written_with_title_and_description(finished: Finished, task: 
         space = "{http://www.w3.org/2000/svg}"
         assert root.findtext(f"{space}title") == one["title"]
         assert root.findtext(f"{space}desc") == one["alt"]
+        picture = (run.root / "reports" / one["picture"]).read_bytes()
+        assert picture.startswith(b"\x89PNG\r\n\x1a\n") and len(picture) <= 150_000
 
 
 def test_a_champion_is_compared_on_rows_that_it_has_not_seen(make: Callable[..., Any]) -> None:

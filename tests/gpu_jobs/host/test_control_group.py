@@ -25,5 +25,5 @@ def test_beyond_its_control_group_the_kernel_kills_the_job_and_it_is_said(versio
     beyond = found["beyond"]
     assert (beyond["state"], beyond["code"], beyond["held"]) == ("failed", 137, "cgroup")
     assert beyond["error"]["code"] == "job.memory"
-    assert beyond["error"]["message"] == "the kernel killed the job for want of memory of 64 MiB"
+    assert beyond["error"]["message"] == "the kernel killed the job for want of memory of 64 MB"
     assert found["groups"] == []

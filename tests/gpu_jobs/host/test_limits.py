@@ -35,6 +35,8 @@ async def test_beyond_a_limit_the_job_fails_with_the_name_of_the_limit(
     assert (await job.said("limits"))[held[0]] == held[1]
     recorded = (place.root / "jobs/greedy-1/process.json").read_text()
     assert f'"{held[0]}": "{held[1]}"' in recorded
+    if what == "file":
+        assert (place.root / "big").stat().st_size == 3_000_000, "a limit in MB is one in 10^6 bytes"
 
 
 async def test_within_its_limits_a_job_is_left_alone(place: Any) -> None:
@@ -128,7 +130,7 @@ def test_a_given_control_group_gets_the_limit_in_the_words_of_its_version(tmp_pa
         parent = hierarchy(tmp_path / name, unified)
         group = open_group("job", 64, str(parent))
         assert group is not None
-        assert (group.folder / name).read_text() == str(64 << 20)
+        assert (group.folder / name).read_text() == "64000000"
         assert (parent / "cgroup.subtree_control").exists() == unified
         (group.folder / "memory.events").write_text("low 0\noom_kill 2\n")
         assert group.oom_kills() == (2 if unified else 0)

@@ -88,7 +88,7 @@ def test_two_holders_of_the_machine_follow_one_another(tmp_path: Path) -> None:
     with machine_lock(lambda: None, tmp_path):
         thread = threading.Thread(target=second)
         thread.start()
-        assert waited.wait(10)
+        assert waited.wait(60)
         order.append("first")
     thread.join(10)
     assert order == ["first", "second"]

@@ -182,24 +182,6 @@ def test_after_three_returns_divergence_ends_the_run(tmp_path: Path) -> None:
     assert made.folder.newest() is not None
 
 
-def test_stop_early_is_obeyed_at_the_end_of_the_epoch(tmp_path: Path) -> None:
-    made = trainer(tmp_path, Watcher({"stop_early": True}))
-    assert made.run() == "control"
-    assert finish(made).epochs_run == 1
-
-
-def test_a_rate_order_is_taken_over_once(tmp_path: Path) -> None:
-    watch = Watcher({"rate": 0.5})
-    trainer(tmp_path, watch, epochs=4, schedule="constant", warmup=0.0).run()
-    assert [row["rate"] for row in history(tmp_path)] == [5e-3, 2.5e-3, 2.5e-3, 2.5e-3]
-
-
-def test_more_epochs_can_be_ordered(tmp_path: Path) -> None:
-    made = trainer(tmp_path, Watcher({"epochs": 6}), epochs=3)
-    assert made.run() == "schedule"
-    assert made.progress.epoch == 6
-
-
 def test_a_budget_ends_training_with_the_best_weights(tmp_path: Path) -> None:
     made = trainer(tmp_path, Watcher(), epochs=1000, patience=1000, budget_seconds=1e-3)
     assert made.run() == "budget"

@@ -70,7 +70,7 @@ def test_workers_die_with_the_job(jobs: Callable[..., Any]) -> None:
     assert len(workers) == 2
     os.kill(pid, signal.SIGKILL)
     assert job.wait(pid) == -signal.SIGKILL
-    _, alive = psutil.wait_procs(workers, timeout=10)
+    _, alive = psutil.wait_procs(workers, timeout=60)
     assert not alive
 
 

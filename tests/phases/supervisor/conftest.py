@@ -23,6 +23,7 @@ from gpu_jobs.host import processes
 from phases.supervisor.client import shut_down
 from phases.supervisor.request import DeployRequest
 from phases.supervisor.server_process import MARK
+from tests.leftovers import end_all
 
 SERVER = Path(__file__).with_name("tiny_server.py")
 ROW = {"age": 41, "city": "Köln"}
@@ -35,7 +36,7 @@ async def home() -> AsyncIterator[Path]:
     await shut_down(folder)
     await eventually(lambda: not supervisors(folder))
     left = servers(folder)
-    processes.kill_all(left)
+    end_all(folder)
     shutil.rmtree(folder)
     assert left == [], "servers outlived their supervisor"
 
@@ -94,8 +95,8 @@ def kill_supervisor(home: Path) -> None:
 
 
 async def eventually(holds: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait until something holds; a test that waits in vain fails after half a minute."""
-    async with asyncio.timeout(30):
+    """Wait until something holds; a test that waits in vain fails after a minute and a half."""
+    async with asyncio.timeout(90):
         while True:
             found = holds()
             if found if isinstance(found, bool) else await found:
@@ -119,7 +120,7 @@ async def load(url: str, clients: int = 8, row: dict[str, Any] = ROW) -> AsyncIt
 
     async def one(keep: bool) -> None:
         limits = httpx.Limits(max_keepalive_connections=1 if keep else 0)
-        async with httpx.AsyncClient(limits=limits, timeout=20) as client:
+        async with httpx.AsyncClient(limits=limits, timeout=60) as client:
             while not over.is_set():
                 try:
                     answer = await client.post(f"{url}/predict", json=row)

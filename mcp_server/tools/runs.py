@@ -1,0 +1,170 @@
+"""Tools that start, read and follow runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from mcp.server.elicitation import ElicitationResult
+from mcp.server.mcpserver import Context, Resolve
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from mcp_server import asking, briefs, details, principal, scopes, waiting
+from mcp_server.replies import reply
+from mcp_server.session import DOOR, Session, session_of
+from mcp_server.toolset import ToolInfo
+from mcp_server.words import Run, Short
+from phases.views import RunView
+
+Limit = Annotated[int, Field(ge=1, le=50)]
+Offset = Annotated[int, Field(ge=0, le=100_000)]
+Numbers = dict[Annotated[str, Field(max_length=40)], float]
+Columns = Annotated[list[Short], Field(max_length=500)]
+Status = Literal["queued", "running", "waiting", "deployed", "finished", "rejected", "failed", "cancelled"]
+Detail = Literal["brief", "phases", "metrics", "decisions", "events"]
+
+
+async def run_start(
+    ctx: Context[Any, Any],
+    data: Annotated[str | None, Field(max_length=1000, description="Dataset name, or path in the data roots")] = None,
+    target: Annotated[
+        Short | None, Field(description="Column to predict; absent: the run proposes one and asks")
+    ] = None,
+    goal: Annotated[str | None, Field(max_length=2000)] = None,
+    name: Annotated[Short | None, Field(description="Deployment name")] = None,
+    task: Literal["binary", "multiclass", "regression"] | None = None,
+    metric: Short | None = None,
+    positive: Short | None = None,
+    at_least: Annotated[Numbers | None, Field(description='Required, e.g. {"accuracy": 0.9}')] = None,
+    at_most: Annotated[Numbers | None, Field(description='e.g. {"latency_ms": 20, "rmse": 3}')] = None,
+    drop: Columns | None = None,
+    group: Short | None = None,
+    time: Short | None = None,
+    epochs: Annotated[int | None, Field(ge=1, le=100_000)] = None,
+    budget_seconds: Annotated[float | None, Field(gt=0, le=864_000)] = None,
+    seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None,
+    gates: Literal["default", "reference"] | None = None,
+    deploy: Annotated[bool | None, Field(description="Serve the model when its gates pass (default: yes)")] = None,
+    from_run: Annotated[Short | None, Field(description="Recipe of that run; a deployment's name retrains it")] = None,
+    request_id: Annotated[Short | None, Field(description="The same id never starts a second run")] = None,
+) -> CallToolResult:
+    """Train on a table and, if its gates pass, serve the model. Answers at once; the run goes on by itself."""
+    session = session_of(ctx)
+    services = await session.services()
+    given = {"target": target, "goal": goal, "name": name, "task": task, "metric": metric, "positive": positive,
+             "drop": drop, "group": group, "time": time, "epochs": epochs, "budget_seconds": budget_seconds,
+             "seed": seed, "gates": gates, "from_run": from_run}  # fmt: skip
+    retrained = from_run is not None and any(one.name == from_run for one in await services.deployments.list())
+    path = await _data(session, data, None if retrained else from_run)
+    if retrained and from_run is not None:
+        scopes.require("deploy", "retraining a deployment")
+        view = await services.models.retrain(from_run, path, workspace=str(Path.cwd()), door=DOOR)
+    else:
+        serves = principal.current().may("deploy") if deploy is None else deploy
+        request = details.request(session, path, given, (at_least, at_most), serves)
+        view = await services.runs.start(request, once=request_id)
+    shown = (await session.privacy(view)).run(view)
+    return reply(briefs.brief(view, shown), briefs.words(view, shown), next=briefs.next_step(view))
+
+
+async def _data(session: Session, data: str | None, from_run: str | None) -> str:
+    """The table's path: of a dataset or a file in the data roots; of the recipe's run where none is named."""
+    from memory.errors import UsageError
+
+    services = await session.services()
+    if data is not None:
+        return str(services.datasets.locate(data))
+    if from_run is not None and (view := await services.runs.get(from_run)).data is not None:
+        return str(services.datasets.locate(view.data))
+    fix = "dataset_profile() lists the datasets; dataset_add keeps a new one"
+    raise UsageError("data is missing: a dataset's name or a path", code="usage.missing", field="data", fix=fix)
+
+
+async def run_get(
+    ctx: Context[Any, Any],
+    run: Run = "latest",
+    detail: Detail = "brief",
+    limit: Limit = 10,
+    offset: Offset = 0,
+) -> CallToolResult:
+    """How a run stands: phases, gates, metrics with their split, question, error. detail gives more of one kind."""
+    session = session_of(ctx)
+    view = await session.look(run)
+    privacy = await session.privacy(view)
+    shown = privacy.run(view)
+    document = briefs.brief(view, shown)
+    if detail == "brief":
+        links = details.links(view)
+        return reply(document, briefs.words(view, shown), next=briefs.next_step(view), more=links)
+    rows = await details.rows(session, view, privacy, detail)
+    page = rows[offset : offset + limit]
+    more = f'run_get(run="{view.run_id}", detail="{detail}", offset={offset + limit})'
+    left = len(rows) - offset - len(page)
+    told = {
+        "run": view.run_id,
+        "status": view.status,
+        "detail": detail,
+        "total": len(rows),
+        "offset": offset,
+        "rows": page,
+    }
+    return reply(told, details.lines(page), next=more if left > 0 else briefs.next_step(view))
+
+
+async def run_wait(
+    ctx: Context[Any, Any],
+    outcome: Annotated[ElicitationResult[Any], Resolve(waiting.waited)],
+    run: Run = "latest",
+    seconds: waiting.Seconds = 30.0,
+) -> CallToolResult:
+    """Wait (at most 50 s) until the run ends or asks; reports progress. Still going: call again."""
+    session = session_of(ctx)
+    waited = outcome.data if outcome.action == "accept" else None
+    if isinstance(waited, waiting.Asked):
+        view = waited.view
+    else:
+        view = await session.look(run)
+        answer = asking.given(view.question, outcome) if view.question is not None else None
+        if answer is not None:
+            scopes.require(asking.scope_of(view.question), "answering this question")
+            view = await asking.answered(session, view, answer)
+    return await followed(session, view)
+
+
+async def followed(session: Session, view: RunView) -> CallToolResult:
+    """A run after a wait or a change."""
+    shown = (await session.privacy(view)).run(view)
+    document, text = briefs.brief(view, shown), briefs.words(view, shown)
+    return reply(document, text, next=briefs.next_step(view), more=details.links(view))
+
+
+async def run_list(
+    ctx: Context[Any, Any], limit: Limit = 10, offset: Offset = 0, status: Status | None = None
+) -> CallToolResult:
+    """Runs of this workspace, newest first."""
+    session = session_of(ctx)
+    services = await session.services()
+    found = await services.runs.list(limit + 1, offset=offset, status=status)
+    rows = []
+    for view in found[:limit]:
+        shown = (await session.privacy(view)).run(view)
+        rows.append(details.row(view, shown))
+    more = f"run_list(limit={limit}, offset={offset + limit})" if len(found) > limit else "run_get(run=…)"
+    return reply({"runs": rows, "offset": offset}, details.lines(rows) or "no run yet", next=more)
+
+
+FOLLOWED = {"run": "string", "status": "string", "phases": "object", "metrics": "object", "question": "object"}
+ALIASES = {"run_id": "run", "id": "run", "job_id": "run", "runid": "run"}
+STARTS = {
+    "dataset": "data", "path": "data", "file": "data", "csv": "data", "data_path": "data", "file_path": "data",
+    "target_column": "target", "label": "target", "y": "target", "description": "goal", "objective": "goal",
+    "model_name": "name", "random_state": "seed", "max_epochs": "epochs", "n_epochs": "epochs",
+    "requirements": "at_least", "idempotency_key": "request_id", "retrain": "from_run",
+}  # fmt: skip
+TOOLS = (
+    ToolInfo(run_start, "Train a model", FOLLOWED, aliases=STARTS, prefixes={"min_": "at_least", "max_": "at_most"}),
+    ToolInfo(run_get, "One run", FOLLOWED, reads=True, aliases=ALIASES),
+    ToolInfo(run_wait, "Wait for a run", FOLLOWED, aliases={**ALIASES, "timeout": "seconds", "wait": "seconds"}),
+    ToolInfo(run_list, "Runs", {"runs": "array"}, reads=True, aliases={"count": "limit", "state": "status"}),
+)

@@ -1,0 +1,53 @@
+"""Arguments: what models are known to make up is put right, everything else unknown is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_server.refusal import CallRefused
+from mcp_server.toolset import TOOLS, names
+
+NAMES = names({name: tool.registered() for name, tool in TOOLS.items()})
+
+
+def named(tool: str, **given: Any) -> dict[str, Any]:
+    return NAMES[tool].named(tool, given)
+
+
+@pytest.mark.parametrize(
+    ("tool", "given", "right"),
+    [
+        ("run_start", {"dataset": "churn", "target_column": "churned"}, {"data": "churn", "target": "churned"}),
+        ("run_get", {"run_id": "latest"}, {"run": "latest"}),
+        ("run_wait", {"id": "r-1", "timeout": 20}, {"run": "r-1", "seconds": 20}),
+        ("model_predict", {"inputs": [{"a": 1}], "model_id": "m"}, {"rows": [{"a": 1}], "model": "m"}),
+        ("run_steer", {"learning_rate": 0.5}, {"rate": 0.5}),
+        ("run_start", {"min_f1": 0.8, "min_auc": 0.9}, {"at_least": {"f1": 0.8, "auc": 0.9}}),
+        ("run_start", {"budgetSeconds": 9}, {"budget_seconds": 9}),
+        ("run_start", {"at-least": {"f1": 0.8}}, {"at_least": {"f1": 0.8}}),
+    ],
+)
+def test_common_misnamings_are_put_right(tool: str, given: dict[str, Any], right: dict[str, Any]) -> None:
+    assert named(tool, **given) == right
+
+
+def test_an_unknown_argument_is_refused_with_the_nearest_and_all_known_names() -> None:
+    with pytest.raises(CallRefused) as refused:
+        named("run_start", data="x.csv", epoks=3)
+    assert refused.value.code == "usage.unknown_argument"
+    assert "'epochs'" in refused.value.message
+    assert "at_least" in refused.value.valid
+
+
+def test_the_same_argument_under_two_names_is_refused() -> None:
+    with pytest.raises(CallRefused, match="twice"):
+        named("run_get", run="r-1", run_id="r-2")
+
+
+def test_every_alias_leads_to_an_argument_and_hides_none() -> None:
+    for name, tool in TOOLS.items():
+        for alias, right in tool.aliases.items():
+            assert right in NAMES[name].arguments, (name, alias)
+            assert alias not in NAMES[name].arguments, (name, alias)
