@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from phases.identity import workspace_id
 KEPT = 50
 FILES_KEPT = 500
 TOLD_KEPT = 400
+PATIENCE = 0.2
 
 
 @dataclass
@@ -80,21 +82,37 @@ class Sessions:
             for old in sorted(self._files(), key=_age)[:-KEPT]:
                 old.unlink(missing_ok=True)
 
-    def sizes(self) -> dict[str, int]:
-        """Bytes of files when a hook last saw them."""
+    @contextmanager
+    def changing(self, session_id: str) -> Iterator[tuple[Session, bool]]:
+        """The session, and whether it is new to us; kept when the block ends. Hooks that run side by side wait."""
+        from phases.lock import only_one
+
+        with only_one(self.folder / "lock", patience=PATIENCE):  # who waits in vain goes on: an editor waits for us
+            session, new = self.open(session_id)
+            yield session, new
+            self.keep(session)
+
+    def size(self, file: str) -> int | None:
+        """Bytes of a file when a hook last saw it; None when none did. Each file has a record of its own."""
         try:
-            found = json.loads((self.folder / "sizes").read_text(encoding="utf-8"))
+            return int(self._size_file(file).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return {}
-        return {str(k): v for k, v in found.items() if isinstance(v, int)} if isinstance(found, dict) else {}
+            return None
 
     def keep_size(self, file: str, size: int) -> None:
-        """Remember how large a file is now."""
-        known = {name: bytes_ for name, bytes_ in self.sizes().items() if name != file}
-        self._write(self.folder / "sizes", dict([*known.items(), (file, size)][-FILES_KEPT:]))
+        """Remember how large a file is now; the oldest records leave beyond `FILES_KEPT`."""
+        path = self._size_file(file)
+        new = not path.exists()
+        self._write(path, size)
+        if new:
+            for old in sorted(path.parent.iterdir(), key=_age)[:-FILES_KEPT]:
+                old.unlink(missing_ok=True)
+
+    def _size_file(self, file: str) -> Path:
+        return self.folder / "sizes" / hashlib.sha256(file.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def _file(self, session_id: str) -> Path:
-        return self.folder / f"{hashlib.sha256(session_id.encode()).hexdigest()[:16]}.json"
+        return self.folder / f"{hashlib.sha256(session_id.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
 
     def _files(self) -> list[Path]:
         with suppress(OSError):
@@ -102,7 +120,7 @@ class Sessions:
         return []
 
     def _write(self, path: Path, value: Any) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
         with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             json.dump(value, file)

@@ -9,20 +9,35 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+MOST_WAITS = 60
+
+
+Block = dict[str, Any]
+
 
 class Standin:
-    """Answers requests that offer tools with the script's blocks, one after another; others with a word."""
+    """Answers requests that offer tools with the script's blocks, one after another; others with a word.
 
-    def __init__(self, script: list[dict[str, Any]]) -> None:
-        self.script, self.bodies, self.port, self.lock = script, [], 0, threading.Lock()  # type: ignore[var-annotated]
+    A tool that is not offered yet (its server is still starting) is waited for with a short command.
+    """
 
-    def block(self, body: dict[str, Any]) -> dict[str, Any]:
+    def __init__(self, script: list[Block]) -> None:
+        self.script, self.port, self.lock = script, 0, threading.Lock()
+        self.bodies: list[dict[str, Any]] = []
+
+    def block(self, body: dict[str, Any]) -> Block:
         """The next content block."""
         with self.lock:
             if not body.get("tools"):
                 return {"type": "text", "text": "ok"}
             self.bodies.append(body)
-            return self.script.pop(0) if self.script else {"type": "text", "text": "done"}
+            if not self.script:
+                return {"type": "text", "text": "done"}
+            offered = {tool["name"] for tool in body["tools"]}
+            if self.script[0].get("name", "Bash") in offered | {"Bash"} or len(self.bodies) > MOST_WAITS:
+                return self.script.pop(0)
+            wait = {"command": "sleep 1", "description": "wait for the server"}
+            return {"type": "tool_use", "id": f"toolu_wait_{len(self.bodies)}", "name": "Bash", "input": wait}
 
 
 def events(block: dict[str, Any], model: str) -> Iterator[dict[str, Any]]:

@@ -16,12 +16,11 @@ from typing import Any
 
 import pytest
 
-from editors.hook_door import Place
 from editors.installer import Installer
 from editors.parts import Target, market_folder, parts
 from editors.sources import COMMANDS
 from phases.notices import leave_notice
-from tests.editors.conftest import RUN, spooled
+from tests.editors.conftest import RUN
 from tests.editors.messages_standin import standing_in
 
 PACKAGE = "@anthropic-ai/claude-code@2"
@@ -45,11 +44,23 @@ def claude() -> Path:
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="nl-claude-") as folder:
-        neuroloom = Path(sys.executable).with_name("neuroloom")
-        target = Target(Path(folder) / "project", False, Path(folder) / "state", str(neuroloom))
+        command = str(Path(sys.executable).with_name("neuroloom"))
+        target = Target(Path(folder) / "project", False, Path(folder) / "state", command)
         target.base.mkdir()
         Installer("claude-code", target).install(parts("claude-code", target))
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        finally:
+            neuroloom(Path(folder), "down")
+
+
+def neuroloom(place: Path, *words: str) -> str:
+    """What our own command says there."""
+    command = [str(Path(sys.executable).with_name("neuroloom")), *words]
+    environment = {**os.environ, "NEUROLOOM_HOME": str(place / "state")}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=place / "project", env=environment, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def ask(claude: Path, place: Path, *words: str, port: int = 9) -> str:
@@ -113,6 +124,22 @@ def test_a_conversation_is_restored_kept_off_the_run_and_its_edit_is_recorded(cl
     assert f"open question: run {RUN} waits for a person (target)" in first
     assert f"holds neural/{RUN}, the state and checkpoints of a run" in second
     assert mine.read_text() == "{}" and (project / "neural" / RUN).is_dir()
-    found = {entry["type"]: entry for entry in spooled(Place(state, project))}
-    assert found["edited"]["by"] == "claude-code" and found["edited"]["fields"]["file"] == "neural/configs/mine.json"
-    assert "session_started" in found
+    # the plugin's own server may have taken the spool into memory already
+    edited = json.loads(neuroloom(installed, "memory", "get", "asserted/hooks/edited"))
+    assert edited["file"] == "neural/configs/mine.json" and edited["bytes"] == 2
+    assert json.loads(neuroloom(installed, "memory", "get", "asserted/hooks/session_started"))["session"]
+
+
+def test_the_plugins_server_answers_a_conversation(claude: Path, installed: Path) -> None:
+    name = "mcp__plugin_neuroloom_neuroloom__run_list"
+    script: list[dict[str, Any]] = [{"type": "tool_use", "id": "toolu_list", "name": name, "input": {}}]
+    with standing_in(script) as model:
+        ask(claude, installed, "-p", "which runs are there?", "--allowedTools", f"Bash,{name}", port=model.port)
+    said = [block for body in model.bodies for message in body["messages"] for block in _blocks(message)]
+    answers = [block for block in said if block.get("tool_use_id") == "toolu_list"]
+    assert answers and not answers[-1].get("is_error")
+    assert "runs" in json.dumps(answers[-1]["content"])
+
+
+def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
+    return message["content"] if isinstance(message["content"], list) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,8 @@ def house() -> Iterator[House]:
         yield House(home, workspace)
     finally:
         EmbeddedRedis(home).stop()
+        for folder in (home, workspace):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_reference_procedure_runs_with_its_own_words_and_memory_has_what_it_said(house: House) -> None:
