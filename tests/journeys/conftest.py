@@ -52,7 +52,7 @@ class House:
             text=True,
             cwd=cwd or self.workspace,
             env=self.environment,
-            timeout=170,
+            timeout=380,
             stdin=subprocess.DEVNULL,
         )
         assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -92,7 +92,7 @@ class House:
         )
 
 
-def wait_for(house: House, run: str, statuses: set[str], seconds: float = 120) -> dict[str, Any]:
+def wait_for(house: House, run: str, statuses: set[str], seconds: float = 300) -> dict[str, Any]:
     """Look until the run has one of the statuses."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

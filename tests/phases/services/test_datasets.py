@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,17 @@ async def test_lists_are_told_in_pages(datasets: Datasets) -> None:
         await datasets.add_inline(f"t-{i}", TABLE)
     assert await datasets.count() == 5
     assert [one.name for one in await datasets.list(limit=2, offset=3)] == ["t-3", "t-4"]
+
+
+async def test_what_a_killed_process_left_half_made_is_no_dataset_and_is_swept_after_a_day(datasets: Datasets) -> None:
+    for name, age in ((".new-fresh", 60.0), (".new-old", 2 * 86_400.0), (".gone-old", 2 * 86_400.0)):
+        left = datasets.store.folder / name
+        left.mkdir(parents=True)
+        (left / "table").write_text("half")
+        os.utime(left, (time.time() - age, time.time() - age))
+    assert await datasets.list() == []
+    await datasets.add_inline("t", TABLE)
+    assert sorted(path.name for path in datasets.store.folder.iterdir()) == [".new-fresh", "t"]
 
 
 async def test_a_folder_of_a_persons_own_is_no_dataset_and_is_left_alone(datasets: Datasets, workspace: Path) -> None:
