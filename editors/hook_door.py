@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from editors import restoring
 from editors.payload import Format, Payload, UnreadableError, kind_of, read
@@ -19,8 +18,7 @@ from phases import spool
 MOST_BYTES = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the editor gets: JSON on standard output (None: nothing), words on standard error, and the exit code."""
 
     document: dict[str, Any] | None = None
@@ -28,8 +26,7 @@ class Answer:
     code: int = 0
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a hook works: the state folder and the person's home folder."""
 
     state: Path
