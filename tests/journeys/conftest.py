@@ -128,10 +128,12 @@ def a_house(more: dict[str, str] | None = None) -> Iterator[House]:
     try:
         yield found
     finally:
-        found.say("down", code=None)
-        end_all(home, workspace)  # `down` leaves a run's job host to its idle time
-        shutil.rmtree(home, ignore_errors=True)
-        shutil.rmtree(workspace, ignore_errors=True)
+        try:
+            found.say("down", code=None)
+        finally:
+            end_all(home, workspace)  # `down` leaves a run's job host to its idle time
+            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
