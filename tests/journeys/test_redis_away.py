@@ -20,6 +20,7 @@ from app.wiring import open_services
 from memory.embedded import newest_server
 from memory.errors import RedisAway
 from tests.journeys.conftest import PENGUINS, House, a_house, heard, of_test
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 SPECIES = (PENGUINS, "--target", "species", "--no-deploy")
@@ -41,12 +42,6 @@ def redis_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def seconds_to_refusal(house: House) -> float:

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from tests.journeys.conftest import PENGUINS, House, a_house, heard, of_test, wait_for
-from tests.journeys.test_redis_away import free_port, redis_server
+from tests.journeys.test_redis_away import redis_server
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 SPECIES = (PENGUINS, "--target", "species")
