@@ -59,7 +59,7 @@ class Lines:
         assert "result" in found, found
         return dict(found["result"])
 
-    def call(self, tool: str, more: Message | None = None, **arguments: Any) -> Message:
+    def call(self, tool: str, more: Message | None = None, /, **arguments: Any) -> Message:
         """The result of a tool."""
         return self.result("tools/call", {"name": tool, "arguments": arguments, **(more or {})})
 
