@@ -118,7 +118,9 @@ def _after(payload: Payload, place: Place) -> Answer:
     tells = payload.format in PERSON_AT_PROMPT and payload.event.lower() == "posttooluse"
     if not changed and not tells:
         return Answer()
-    with sessions.changing(payload.session) as (session, _):
+    with sessions.changing(payload.session) as (session, new):
+        if new:  # some versions of Cursor announce no session
+            session.told = restoring.past(place.state, workspace)
         for path, name in changed:
             found = edits.record(path, name, sessions, payload.change if len(changed) == 1 else None)
             session.count("edits")

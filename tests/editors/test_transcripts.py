@@ -80,6 +80,16 @@ def test_a_conversation_that_nobody_announced_hears_open_questions_but_no_old_en
     assert SECOND in text and RUN not in text
 
 
+def test_a_cursor_that_announces_no_session_hears_of_what_is_open_after_its_first_tool(
+    place: Place, workspace: Path, told: Told
+) -> None:
+    told("finished", "09:00:00")
+    told("waiting", "10:00:00", run=SECOND, question=QUESTION)
+    found = Editor("cursor", place, workspace).send("postToolUse", tool_name="Shell", tool_input={"command": "ls"})
+    assert found.document is not None
+    assert SECOND in found.document["additional_context"] and RUN not in found.document["additional_context"]
+
+
 def test_a_session_starts_in_a_folder_below_the_workspace_too(place: Place, workspace: Path, told: Told) -> None:
     told("running", "10:00:00")
     (workspace / "src" / "deep").mkdir(parents=True)
