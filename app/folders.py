@@ -9,21 +9,27 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
-
 
 def config_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Folder of the person's configuration file (XDG)."""
     env = os.environ if environ is None else environ
     xdg = env.get("XDG_CONFIG_HOME")
-    return Path(xdg) / "neuroloom" if xdg else platformdirs.user_config_path("neuroloom")
+    if xdg:
+        return Path(xdg) / "neuroloom"
+    import platformdirs
+
+    return platformdirs.user_config_path("neuroloom")
 
 
 def state_folder(environ: Mapping[str, str] | None = None) -> Path:
     """The default state folder (XDG)."""
     env = os.environ if environ is None else environ
     xdg = env.get("XDG_STATE_HOME")
-    return Path(xdg) / "neuroloom" if xdg else platformdirs.user_state_path("neuroloom")
+    if xdg:
+        return Path(xdg) / "neuroloom"
+    import platformdirs
+
+    return platformdirs.user_state_path("neuroloom")
 
 
 def config_file(environ: Mapping[str, str] | None = None) -> Path | None:

@@ -34,15 +34,14 @@ def record(path: Path, name: str, sessions: Sessions, change: int | None = None)
         sessions: Knows how large the file was when a hook last saw it (0 at first sight).
         change: By how many bytes it grew, where nobody saw it before and the editor tells.
     """
-    known = sessions.sizes()
-    before = known.get(name, 0)
+    before = sessions.size(name)
     try:
         size = path.stat().st_size
         digest = _sha256(path) if size <= MOST_HASHED else None
     except OSError:
         sessions.keep_size(name, 0)
-        return {"file": name, "sha256": None, "bytes": None, "change": -before}
-    grown = change if name not in known and change is not None else size - before
+        return {"file": name, "sha256": None, "bytes": None, "change": -(before or 0)}
+    grown = change if before is None and change is not None else size - (before or 0)
     sessions.keep_size(name, size)
     return {"file": name, "sha256": digest, "bytes": size, "change": grown}
 

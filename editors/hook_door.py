@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from editors import edits, policy, restoring
+from editors import restoring
 from editors.payload import Format, Payload, UnreadableError, kind_of, read
-from editors.sessions import Session, Sessions
+from editors.sessions import Sessions
 from phases import spool
 
 MOST_BYTES = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the editor gets: JSON on standard output (None: nothing), words on standard error, and the exit code."""
 
     document: dict[str, Any] | None = None
@@ -28,8 +26,7 @@ class Answer:
     code: int = 0
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a hook works: the state folder and the person's home folder."""
 
     state: Path
@@ -76,30 +73,32 @@ def _unreadable(why: str, event: str, wanted: Format | None) -> Answer:
 
 
 def _start(payload: Payload, place: Place) -> Answer:
-    workspace, sessions, session, _ = _session(payload, place)
-    text, heard = restoring.whole(place.state, workspace, sessions.previous(session.id))
-    session.told, session.ended = heard, None
-    session.count("starts")
-    sessions.keep(session)
+    workspace, sessions = _here(payload, place)
+    with sessions.changing(payload.session) as (session, _):
+        text, heard = restoring.whole(place.state, workspace, sessions.previous(session.id))
+        session.told, session.ended = heard, None
+        session.count("starts")
     if text:
         _spool(payload, place, workspace, "session_started")
     return _context(payload, text)
 
 
 def _prompt(payload: Payload, place: Place) -> Answer:
-    workspace, sessions, session, new = _session(payload, place)
-    if new:  # nobody announced it: what ended before it is no news, what is open is
-        session.told = restoring.past(place.state, workspace)
-    person = payload.format == "cursor"  # what Cursor takes at a prompt is for the person, not for the model
-    heard = [mark.removeprefix("person:") for mark in session.told if mark.startswith("person:")]
-    text, fresh = restoring.news(place.state, workspace, [*session.told, *heard] if person else session.told)
-    session.told += [f"person:{one}" for one in fresh] if person else fresh
-    session.count("prompts")
-    sessions.keep(session)
+    workspace, sessions = _here(payload, place)
+    with sessions.changing(payload.session) as (session, new):
+        if new:  # nobody announced it: what ended before it is no news, what is open is
+            session.told = restoring.past(place.state, workspace)
+        person = payload.format == "cursor"  # what Cursor takes at a prompt is for the person, not for the model
+        heard = [mark.removeprefix("person:") for mark in session.told if mark.startswith("person:")]
+        text, fresh = restoring.news(place.state, workspace, [*session.told, *heard] if person else session.told)
+        session.told += [f"person:{one}" for one in fresh] if person else fresh
+        session.count("prompts")
     return _context(payload, text)
 
 
 def _before(payload: Payload, place: Place) -> Answer:
+    from editors import edits, policy
+
     reason = policy.objection(payload, place.state, place.person)
     if reason is not None:
         return _denied(payload, reason)
@@ -111,39 +110,38 @@ def _before(payload: Payload, place: Place) -> Answer:
 
 
 def _after(payload: Payload, place: Place) -> Answer:
-    workspace = restoring.workspace_of(payload.place)
-    changed = list(_edited(payload, workspace))
-    if not changed and payload.format != "cursor":
+    from editors import edits
+
+    workspace, sessions = _here(payload, place)
+    changed, text = list(_edited(payload, workspace)), ""
+    if not changed and payload.event != "postToolUse":
         return Answer()
-    _, sessions, session, _ = _session(payload, place)
-    for path, name in changed:
-        found = edits.record(path, name, sessions, payload.change if len(changed) == 1 else None)
-        session.count("edits")
-        _spool(payload, place, workspace, "edited", **found)
-    text = ""
-    if payload.format == "cursor" and payload.event == "postToolUse":
-        text, fresh = restoring.news(place.state, workspace, session.told)
-        session.told += fresh
-    if changed or text:
-        sessions.keep(session)
+    with sessions.changing(payload.session) as (session, _):
+        for path, name in changed:
+            found = edits.record(path, name, sessions, payload.change if len(changed) == 1 else None)
+            session.count("edits")
+            _spool(payload, place, workspace, "edited", **found)
+        if payload.format == "cursor" and payload.event == "postToolUse":
+            text, fresh = restoring.news(place.state, workspace, session.told)
+            session.told += fresh
     return _context(payload, text)
 
 
 def _end(payload: Payload, place: Place) -> Answer:
-    workspace, sessions, session, new = _session(payload, place)
-    if new and not (workspace / "neural").is_dir():
+    workspace, sessions = _here(payload, place)
+    if sessions.find(payload.session) is None and not (workspace / "neural").is_dir():
         return Answer()
-    session.ended = spool.whereabouts(workspace, "")["at"]
-    sessions.keep(session)
+    with sessions.changing(payload.session) as (session, _):
+        session.ended = spool.whereabouts(workspace, "")["at"]
     _spool(payload, place, workspace, "session_ended", counts=session.counts)
     return Answer()
 
 
 def _stop(payload: Payload, place: Place) -> Answer:
-    _, sessions, session, new = _session(payload, place)
-    if not new:
-        session.count("turns")
-        sessions.keep(session)
+    _, sessions = _here(payload, place)
+    if sessions.find(payload.session) is not None:
+        with sessions.changing(payload.session) as (session, _):
+            session.count("turns")
     return Answer()
 
 
@@ -151,14 +149,15 @@ def _pass(_payload: Payload, _place: Place) -> Answer:
     return Answer()
 
 
-def _session(payload: Payload, place: Place) -> tuple[Path, Sessions, Session, bool]:
+def _here(payload: Payload, place: Place) -> tuple[Path, Sessions]:
     workspace = restoring.workspace_of(payload.place)
-    sessions = Sessions(place.state, workspace)
-    return workspace, sessions, *sessions.open(payload.session or "unnamed")
+    return workspace, Sessions(place.state, workspace)
 
 
 def _edited(payload: Payload, workspace: Path) -> list[tuple[Path, str]]:
     """Files of the call under the workspace's `neural/`, with their names there; reading tools edit nothing."""
+    from editors import edits, policy
+
     if payload.tool and not policy.CHANGES.search(payload.tool):
         return []
     paths = [payload.place / name for name in payload.files]

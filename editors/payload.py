@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 Format = Literal["claude-code", "cursor", "vscode"]
@@ -42,8 +41,7 @@ class UnreadableError(ValueError):
     """The payload is no JSON object."""
 
 
-@dataclass(frozen=True)
-class Payload:
+class Payload(NamedTuple):
     """One hook call.
 
     Attributes:
@@ -59,8 +57,8 @@ class Payload:
     event: str
     kind: Kind
     format: Format
-    session: str = ""
-    place: Path = field(default_factory=Path.cwd)
+    session: str
+    place: Path
     tool: str = ""
     command: str | None = None
     files: tuple[str, ...] = ()
@@ -85,7 +83,7 @@ def read(text: str, event: str, wanted: Format | None = None) -> Payload:
         event=name,
         kind=kind_of(name),
         format=wanted or detect(found, name),
-        session=_text(found, "session_id", "sessionId", "conversation_id")[:200],
+        session=_text(found, "session_id", "sessionId", "conversation_id")[:200] or "unnamed",
         place=_place(found),
         tool=_text(found, "tool_name", "toolName"),
         command=_text(about, "command") or _text(found, "command") or None,

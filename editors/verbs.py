@@ -111,9 +111,9 @@ class Verbs:
 
     def session_end(self, export: bool) -> Said:
         """The session ends; `export` also writes what its hooks counted to a file of the state folder."""
-        session = self._sessions.current() or Session(f"session-{time.time_ns() // 1_000_000}")
-        session.ended = spool.whereabouts(self.workspace, BY)["at"]
-        self._sessions.keep(session)
+        current = self._sessions.current() or Session(f"session-{time.time_ns() // 1_000_000}")
+        with self._sessions.changing(current.id) as (session, _):
+            session.ended = spool.whereabouts(self.workspace, BY)["at"]
         self._event("session_ended", session=session.id[:200], counts=session.counts)
         metrics = {"session": session.id, "started": session.started, "ended": session.ended, "counts": session.counts}
         words = f"session {session.id} ended: {json.dumps(session.counts)}"
@@ -130,10 +130,9 @@ class Verbs:
 
     def _restored(self, session_id: str, previous: Session | None, note: str) -> Said:
         text, heard = restoring.whole(self.place.state, self.workspace, previous)
-        session, _ = self._sessions.open(session_id)
-        session.told, session.ended = heard, None
-        session.count("starts")
-        self._sessions.keep(session)
+        with self._sessions.changing(session_id) as (session, _):
+            session.told, session.ended = heard, None
+            session.count("starts")
         self._event("session_started", session=session_id[:200])
         text = text or "nothing was run in this workspace yet: `neuroloom run TABLE --target COLUMN`"
         restored = previous.id if previous else None
@@ -144,10 +143,10 @@ class Verbs:
         return edits.below_neural(path, self.workspace) or str(path)
 
     def _count(self, what: str) -> None:
-        session = self._sessions.current()
-        if session is not None:
-            session.count(what)
-            self._sessions.keep(session)
+        current = self._sessions.current()
+        if current is not None:
+            with self._sessions.changing(current.id) as (session, _):
+                session.count(what)
 
     def _event(self, event_type: str, **fields: Any) -> None:
         self._keep(spool.event(spool.whereabouts(self.workspace, BY), event_type, **fields))

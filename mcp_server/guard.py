@@ -17,6 +17,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, CallToolResult, TextContent, Tool
 from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
 
 from mcp_server import scopes
 from mcp_server.audit import AuditLog, Entry, arguments_hash
@@ -82,7 +83,7 @@ class Guard:
         """Answer one message; notifications pass as they are."""
         if ctx.request_id is None:
             return await call_next(ctx)
-        principal, begun, outcome = principal_of(ctx), time.perf_counter(), "cancelled"
+        principal, begun, outcome = whose(ctx.request), time.perf_counter(), "cancelled"
         ctx = replace(ctx, session=CleanSession(ctx.session, self._redactor))
         try:
             with acting(principal):
@@ -163,13 +164,13 @@ class Guard:
             self._unrecorded = False
 
 
-def principal_of(ctx: Context) -> Principal:
+def whose(request: Request | None) -> Principal:
     """Who makes a call: the token of its HTTP request, or whoever started this process on its standard input."""
-    user = ctx.request.scope.get("user") if ctx.request is not None else None
+    user = request.scope.get("user") if request is not None else None
     token = user.access_token if isinstance(user, AuthenticatedUser) else get_access_token()
     if token is not None:
         return Principal(token.client_id, frozenset(token.scopes), "http")
-    if ctx.request is None:
+    if request is None:
         return LOCAL
     return NOBODY if user is not None else LOOPBACK
 

@@ -7,17 +7,14 @@ column name, no message, so whoever reads it puts no text of anybody else before
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from phases.identity import RUN_ID, workspace_id
 
-log = logging.getLogger("neuroloom.notices")
 KINDS = frozenset({"running", "waiting", "deployed", "finished", "rejected", "failed", "cancelled"})
 TOLD_KINDS = KINDS - {"running"}
 KEPT = 200
@@ -26,8 +23,7 @@ _CODE = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,20}(?:Z|[+-]\d\d:\d\d)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """One change of a run.
 
     Attributes:
@@ -71,12 +67,14 @@ def notice_of(run: str, state: dict[str, Any]) -> Notice | None:
 
 def leave_notice(home: Path, run: str, state: dict[str, Any]) -> Notice | None:
     """Write the notice that the state is worth and return it; a disk that is full costs the notice, never the run."""
+    import logging
+
     notice = notice_of(run, state)
     if notice is not None:
         try:
             write_notice(home, Path(state["workspace"]).parents[1], notice)
         except OSError as trouble:
-            log.warning("run %s: no notice was left: %s", run, trouble)
+            logging.getLogger("neuroloom.notices").warning("run %s: no notice was left: %s", run, trouble)
     return notice
 
 
@@ -95,7 +93,7 @@ def write_notice(home: Path, workspace: Path, notice: Notice) -> bool:
         known = list(read_notices(home, workspace))
         if any(one.id == notice.id for one in known):
             return False
-        text = "".join(json.dumps(asdict(one)) + "\n" for one in [*known, notice][-KEPT:])
+        text = "".join(json.dumps(one._asdict()) + "\n" for one in [*known, notice][-KEPT:])
         fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
         with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(text)

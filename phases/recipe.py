@@ -7,6 +7,7 @@ from typing import Any
 from memory.errors import InputError
 from memory.store import Memory
 from phases.active_run import ActiveRun
+from phases.steering import KEY
 
 
 async def load_recipe(active: ActiveRun) -> dict[str, Any] | None:
@@ -21,7 +22,7 @@ async def load_recipe(active: ActiveRun) -> dict[str, Any] | None:
 
 
 async def recipe_of(memory: Memory, run: str) -> dict[str, Any]:
-    """Decisions by key, target, markers of missing values, and dataset hash of `run`."""
+    """Decisions by key, target, markers of missing values, dataset hash of `run`, and whether a person steered it."""
     decisions, dataset = await memory.get(run, "decisions"), await memory.get(run, "dataset")
     if decisions is None or dataset is None:
         raise InputError(
@@ -35,4 +36,5 @@ async def recipe_of(memory: Memory, run: str) -> dict[str, Any]:
     }
     kept.pop("target-proposal", None)
     known = {"target": dataset.value["target"], "missing": dataset.value.get("missing") or []}
-    return {"decisions": kept, **known, "dataset_sha256": dataset.value["sha256"]}
+    steered = any(order["job"] for order in found.value) if (found := await memory.get(run, KEY)) else False
+    return {"decisions": kept, **known, "dataset_sha256": dataset.value["sha256"], "steered": steered}

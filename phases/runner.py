@@ -184,6 +184,9 @@ async def _steps(active: ActiveRun) -> str:
     leave_notice(active.settings.home, active.id, {**state, "state": "running", "updated_at": now()})
     await active.emit("state", f"running:{active.lease.epoch}", state="running")
     active.recipe = await load_recipe(active)
+    if active.recipe is not None and active.recipe["steered"]:
+        told = f"a person steered the training of {active.request.from_run}; its recipe does not repeat that"
+        await active.emit("note", "recipe-was-steered", message=told)
     active.dataset_sha256 = str((await active.get("dataset") or {}).get("sha256", ""))
     wish = await active.get("deploy-request")
     if wish is not None and wish.get("outcome") is None:

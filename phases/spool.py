@@ -8,7 +8,6 @@ imports the standard library only, because a hook pays for it.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memory.store import Memory
 
-log = logging.getLogger("neuroloom.spool")
 MOST_BYTES = 4 * 1024 * 1024
 MOST_LINE = 64 * 1024
 PATIENCE = 2.0
@@ -90,7 +88,7 @@ async def take(home: Path, memory: Memory) -> int:
                 if mine:
                     return await _take_all(folder, memory)
         except OSError as trouble:
-            log.warning("the spool cannot be taken now: %s", trouble)
+            _warn(f"the spool cannot be taken now: {trouble}")
             return 0
         await asyncio.sleep(0.02)  # another door is at it: what it takes is there when we go on
     return 0
@@ -150,12 +148,18 @@ async def _run(entry: dict[str, Any], memory: Memory) -> str | None:
 def _set_aside(folder: Path, line: bytes, why: str) -> None:
     """Keep a line that cannot be taken, and why, where a person can look at it; bounded like the spool itself."""
     path = folder / "aside.jsonl"
-    log.warning("a line of the spool cannot be taken and is kept in %s: %s", path.name, why)
+    _warn(f"a line of the spool cannot be taken and is kept in {path.name}: {why}")
     if path.exists() and path.stat().st_size > MOST_BYTES:
         return
     note = json.dumps({"why": why, "line": line.decode("utf-8", "replace")}) + "\n"
     with open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(note)
+
+
+def _warn(words: str) -> None:
+    import logging  # here: a hook that only writes does not pay for it
+
+    logging.getLogger("neuroloom.spool").warning("%s", words)
 
 
 def set_aside(home: Path) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from phases.measure import measurement
 from phases.progress import leave
 from phases.sandbox import ensure_open
 from phases.scripts import write_backup_script, write_server, write_training_watch
-from phases.steering import KEY, orders_for
+from phases.steering import KEY
 from phases.workspace import read_json, write_json
 
 ROW = PHASES[2]
@@ -31,7 +31,7 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
     folder = active.root / "attempts" / str(attempt)
     await active.put("training-status", "running", by=ROLE)
     job, result = await _train(active, attempt, folder, await agreed(active, attempt, design))
-    result = {**result, "steering_missed": await _missed(active, job, result)}
+    result = {**result, "steering_missed": await _missed(active, attempt, result)}
     await active.in_thread(write_json, folder / "training-result.json", result)
     await active.put("training-status", "complete", by=ROLE)
     await active.put("training-metrics", result, by=ROLE, provenance={"kind": "measured", "job": job})
@@ -72,13 +72,19 @@ async def _train(active: ActiveRun, attempt: int, folder: Path, training: dict[s
                 await active.in_thread(shutil.rmtree, folder / "checkpoints", True)
 
 
-async def _missed(active: ActiveRun, job: str, result: dict[str, Any]) -> list[str]:
-    """Ids of the orders to this job that came after its last epoch; said, so that nobody takes them for obeyed."""
+async def _missed(active: ActiveRun, attempt: int, result: dict[str, Any]) -> list[str]:
+    """Ids of this attempt's orders that were not obeyed; said, so that nobody takes them for obeyed.
+
+    An order is for the job that ran when it came: one that comes after the last epoch, or whose job failed and was
+    followed by another with other settings, changes nothing.
+    """
     obeyed = {record["order"] for record in result["steered"]}
-    missed = [order["id"] for order in orders_for(await active.get(KEY) or [], job) if order["id"] not in obeyed]
+    given = [order for order in await active.get(KEY) or [] if order["job"] and order["attempt"] == attempt]
+    missed = [order for order in given if order["id"] not in obeyed]
     for order in missed:
-        await active.emit("steer_missed", order, order=order, job=job, why="training had ended when it came")
-    return missed
+        why = f"{order['job']} had trained its last epoch, or had failed"
+        await active.emit("steer_missed", order["id"], order=order["id"], job=order["job"], why=why)
+    return [order["id"] for order in missed]
 
 
 def _adjusted(training: dict[str, Any], recovery: TrainingRecovery) -> dict[str, Any]:

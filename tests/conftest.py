@@ -17,7 +17,7 @@ import pytest
 
 from gpu_jobs.host import processes
 from tests.environment import a_plain_environment
-from tests.leftovers import SESSION_MARK, end_all, of_session
+from tests.leftovers import SESSION_MARK, end_all, newest_process, of_session
 
 REQUIRE_ALL = os.environ.get("REQUIRE") == "all"
 NOT_RUN = pytest.StashKey[list[str]]()
@@ -75,9 +75,10 @@ def _needed_tools(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _nothing_lives_on(request: pytest.FixtureRequest) -> Iterator[None]:
     """Ends, after everything else of a test, the processes that live in its temporary folder."""
+    before = newest_process()
     yield
     folder = getattr(request.node, "funcargs", {}).get("tmp_path")
-    if folder is not None:
+    if folder is not None and newest_process() != before:
         end_all(folder)
 
 

@@ -9,6 +9,7 @@ import click
 from app.cli import failures
 from app.cli.door import Door, command_options
 from app.cli.examples import with_example
+from app.cli.names import dataset_names
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -68,7 +69,7 @@ def names(door: Door, limit: int, offset: int) -> int:
 
 
 @dataset.command(short_help="Say what a table holds.")
-@click.argument("table", metavar="NAME|PATH")
+@click.argument("table", metavar="NAME|PATH", shell_complete=dataset_names)
 @click.option("--target", help="The column to be predicted: its classes and leaks are told too.")
 @command_options
 def profile(door: Door, table: str, target: str | None) -> int:
@@ -92,7 +93,7 @@ def profile(door: Door, table: str, target: str | None) -> int:
 
 
 @dataset.command(short_help="Remove a kept table.")
-@click.argument("name")
+@click.argument("name", shell_complete=dataset_names)
 @command_options
 def rm(door: Door, name: str) -> int:
     """Remove the kept table NAME and its profile; the file it was copied from and runs made of it stay.

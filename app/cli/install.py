@@ -20,7 +20,7 @@ PRINTED = ("claude-desktop", "gemini", "codex", "generic")
 WORDS = {"written": "wrote", "removed": "removed", "restored": "restored", "left": "left alone", "unchanged": "has it"}
 WOULD = {"written": "would write", "removed": "would remove", "restored": "would restore"}
 THEN = {
-    "claude-code": "start Claude Code in this place and trust its plugin; `/neuroloom:train` trains, `/mcp` shows it",
+    "claude-code": "start Claude Code here twice: it fetches the plugin, then has `/neuroloom:train`",
     "cursor": "open the folder in Cursor and switch the server on under Settings, MCP",
     "vscode": "open the folder in VS Code and start the server from `.vscode/mcp.json`",
 }

@@ -1,4 +1,4 @@
-"""Completion of run ids, deployment names and memory keys in a shell. When they cannot be read, it offers nothing."""
+"""Completion of run ids, names and memory keys in a shell. When they cannot be read, it offers nothing."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ def deployment_names(_ctx: click.Context, _param: click.Parameter, incomplete: s
 
     async def work(services: Services) -> list[str]:
         return [deployment.name for deployment in await services.deployments.list()]
+
+    return _offered(work, incomplete)
+
+
+def dataset_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of kept tables."""
+
+    async def work(services: Services) -> list[str]:
+        return [found.name for found in await services.datasets.list()]
 
     return _offered(work, incomplete)
 

@@ -148,8 +148,8 @@ class Progress:
 
         self.messages.append(f"steered after epoch {event.get('epoch')}: {words(event)}")
 
-    def _on_steer_missed(self, _event: dict[str, Any]) -> None:
-        self.messages.append("an order came after the last epoch: training had ended")
+    def _on_steer_missed(self, event: dict[str, Any]) -> None:
+        self.messages.append(f"an order was not obeyed: {event.get('why')}")
 
     def _on_job_lost(self, event: dict[str, Any]) -> None:
         self.messages.append(f"the {event.get('kind')} job was killed; it goes on from its checkpoint")

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from .identifiers import SURE
+from .identifiers import COUNTER, SURE
 from .personal_names import kind_of_name
 
 _LOOKED_AT, _SAMPLE = 20_000, 1000
@@ -45,12 +45,12 @@ def _kind(values: pl.Series, column: dict[str, Any]) -> str | None:
     named = kind_of_name(column["name"])
     if named is not None and _fits(named, column):
         return named
+    identifier = (column["identifier"] or {"score": 0.0})["score"]
     if values.dtype != pl.String:
-        return None
+        return "id" if identifier > COUNTER else None  # named as one: what merely counts rows is no person's
     sample = values.drop_nulls().head(_LOOKED_AT).unique(maintain_order=True).head(_SAMPLE)
     looks = _looks(sample) if len(sample) else None
-    identifier = column["identifier"]
-    return looks or ("id" if identifier and identifier["score"] >= SURE else None)
+    return looks or ("id" if identifier >= SURE else None)
 
 
 def _fits(named: str, column: dict[str, Any]) -> bool:

@@ -150,7 +150,8 @@ async def run_list(
     for view in found[:limit]:
         shown = (await session.privacy(view)).run(view)
         rows.append(details.row(view, shown))
-    more = f"run_list(limit={limit}, offset={offset + limit})" if len(found) > limit else "run_get(run=…)"
+    after = "run_get(run=…)" if rows else "dataset_profile(data=…), then run_start(data=…, target=…)"
+    more = f"run_list(limit={limit}, offset={offset + limit})" if len(found) > limit else after
     return reply({"runs": rows, "offset": offset}, details.lines(rows) or "no run yet", next=more)
 
 

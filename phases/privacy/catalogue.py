@@ -13,6 +13,7 @@ from phases.privacy.shapes import (
     at_samples,
     cells,
     code,
+    digest,
     example,
     fields,
     figure,
@@ -120,6 +121,13 @@ _CONFIG = fields(
     training=fields(seed=number, epochs=number), validation=fields(gates=code),
 )  # fmt: skip
 _NODES = rows(fields(name=code, role=code, backend=code, round_trip_ms=measurement))
+_ALERT = fields(metric=code, when=text, epochs=number, then=text)
+_ALERTS = fields(loss_plateau=_ALERT, divergence=_ALERT)
+_GPU = fields(device=code, kind=code, name=name, memory_mb=number)
+_MACHINE = fields(
+    cores=number, memory_mb=number, memory_free_mb=number, disk_free_mb=number, gpus=rows(_GPU), system=code,
+    python=code, processor=text,
+)  # fmt: skip
 
 _OF_RECIPES: Mapping[str, Shape] = {
     "data.split": rows(_SPLIT), "data.metric": rows(code), "data.columns": rows(rows(name)),
@@ -153,7 +161,7 @@ COMPARISON: Final[Shape] = fields(
 MEMORY: Final[Mapping[str, Shape]] = MappingProxyType(
     {
         "architecture": _ARCHITECTURE,
-        "artifacts": fields(attempt=number, sha256=table(code)),
+        "artifacts": fields(attempt=number, sha256=table(digest)),
         "attempts": rows(_ATTEMPT),
         "backup-script": code,
         "benchmark-results": _BENCHMARK,
@@ -167,11 +175,11 @@ MEMORY: Final[Mapping[str, Shape]] = MappingProxyType(
         "deployment-ready": fields(name=name, version=code, path=name, sha256=code),
         "deployment-view": DEPLOYMENT,
         "dockerfile": code,
-        "environment": table(code),
+        "environment": _MACHINE,
         "error": ERROR,
         "gate-validate": rows(CHECK),
         "model-view": MODEL,
-        "monitoring": fields(run=code, interval=code, source=name, metrics=rows(code), alerts=table(table(code))),
+        "monitoring": fields(run=code, interval=code, source=name, metrics=rows(code), alerts=_ALERTS),
         "nodes": _NODES,
         "nodes-deployed": _NODES,
         **{f"phase{number_}-complete": _COMPLETE for number_ in range(1, 6)},

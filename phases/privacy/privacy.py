@@ -27,7 +27,7 @@ ASSERTED = "asserted/"
 LONGEST_ASSERTED = 4000
 _OF_ATTEMPT = re.compile(r"(nodes|phase[1-5]-complete)-\d+")
 _OWN_WORDS = re.compile(
-    r"input\.(missing_file|directory|not_a_file|no_such_(run|column|target|key|deployment|dataset|upload)|ambiguous_run"
+    r"input\.(missing_file|directory|not_a_file|not_a_table|no_such_(run|column|target|key|deployment|dataset|upload)|ambiguous_run"
     r"|name|workspace|outside_roots|dataset_\w+|upload_\w+|no_report|no_model)|(usage|memory|privacy)\.\w+"
     r"|run\.(waiting|ended|alive|door|no_question|no_model|served)"
 )

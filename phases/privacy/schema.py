@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -68,7 +69,7 @@ class Schema(BaseModel):
         classes = tuple(map(str, known.get("labels") or ()))
         return cls(columns=columns, features=tuple(features), target=known.get("target"), classes=classes)
 
-    @property
+    @cached_property
     def personal(self) -> dict[str, str]:
         """Kind of personal data by column."""
         return {column.name: column.personal for column in self.columns if column.personal}

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from phases.privacy.level import Level, allows
@@ -18,6 +19,7 @@ from phases.privacy.words import CELL, LONGEST, known_words, masked, plain
 DROPPED: Final = object()
 MOST_ROWS: Final = 1000
 LONGEST_NAME: Final = 200
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/%+-]{0,119}")
 
 
@@ -29,11 +31,16 @@ class Known:
     schema: Schema = field(default_factory=Schema)
     said: frozenset[str] = frozenset()
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Names that may stand in a sentence."""
+        return known_words(self.schema, self.said)
+
     def text(self, message: str, longest: int = LONGEST) -> str:
         """A sentence without cells; at `samples` only a table with personal data has its cells masked."""
         if allows(self.level, "samples") and not self.schema.personal:
             return plain(message, longest)
-        return masked(message, known_words(self.schema, self.said), longest)
+        return masked(message, self.words, longest)
 
 
 Shape = Callable[[Any, Known], Any]
@@ -51,6 +58,11 @@ def code(value: Any, known: Known) -> Any:
     if not isinstance(value, str):
         return number(value, known)
     return value if _CODE.fullmatch(value) else known.text(value, LONGEST_NAME)
+
+
+def digest(value: Any, _known: Known) -> Any:
+    """A SHA-256 in hex."""
+    return value if isinstance(value, str) and _DIGEST.fullmatch(value) else DROPPED
 
 
 def text(value: Any, known: Known) -> Any:
@@ -139,12 +151,24 @@ def table(of: Shape, key: Shape = code) -> Shape:
     return shape
 
 
-measurement: Shape = fields(
-    value=number,
-    unit=code,
-    interval=rows(number),
-    provenance=fields(
-        kind=code, run=code, job=code, dataset_sha256=code, code_version=code, device=code, seed=number, load=number,
-        at=code, split=code, rows=number,
-    ),
+_SOURCE = (
+    "kind", "run", "job", "dataset_sha256", "code_version", "device", "seed", "load", "at", "split", "rows"
 )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _source(values: tuple[Any, ...]) -> dict[str, Any]:
+    """The provenance of these values in the order of `_SOURCE`, without what is neither a number nor a word of ours."""
+    plain = (isinstance(one, int | float | None) or (isinstance(one, str) and _CODE.fullmatch(one)) for one in values)
+    return {key: one for key, one, allowed in zip(_SOURCE, values, plain, strict=True) if allowed}
+
+
+def _provenance(value: Any, _known: Known) -> Any:
+    """Where a figure comes from; one job measures many, so each source is looked at once."""
+    if not isinstance(value, Mapping):
+        return None if value is None else DROPPED
+    values = tuple(one if isinstance(one, str | int | float) else None for one in map(value.get, _SOURCE))
+    return dict(_source(values))
+
+
+measurement: Final[Shape] = fields(value=number, unit=code, interval=rows(number), provenance=_provenance)

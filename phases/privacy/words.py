@@ -50,6 +50,8 @@ _QUOTED = re.compile(
     re.DOTALL,
 )
 _STATED = re.compile(r"(?P<before>\b(?:is|reaches|holds)\s)[-+]?\d[\d.,_]*(?:e[+-]?\d+)?(?=\s*(?:;|in every|$))")
+_CRASH = re.compile(r"\b([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning)): .*", re.DOTALL)
+_UNTOLD = r"\1 (what it says may quote the table, and is in the log on the machine itself)"
 _STEERS = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _MARKS = re.compile(r"<\s*/?\s*untrusted-data\s*>|`{3,}|~{3,}", re.IGNORECASE)
 
@@ -83,6 +85,8 @@ def fenced(text: str) -> str:
 def masked(text: str, known: frozenset[str], longest: int = LONGEST) -> str:
     """A sentence of ours in which every quoted literal that is not known is `'<cell>'`.
 
+    Of an exception that a library raised only the type is told: it need not quote what it shows.
+
     Args:
         text: The sentence; quotes in it are those of Python literals, so a cell cannot close its own.
         known: Names that may stand.
@@ -93,7 +97,7 @@ def masked(text: str, known: frozenset[str], longest: int = LONGEST) -> str:
         body = next(part for part in found.groups() if part is not None)
         return found.group() if _closed(found.group()) and _known(body, known) else CELL
 
-    kept = _QUOTED.sub(one, text)
+    kept = _QUOTED.sub(one, _CRASH.sub(_UNTOLD, text))
     kept = _STATED.sub(lambda found: f"{found['before']}{CELL}", kept)
     return plain(kept, longest)
 

@@ -210,6 +210,20 @@ class _Counted:
         return self._file.write(data)
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; several who write the same one at once do not meet.
+
+    Raises:
+        FileNotFoundError: its folder is gone.
+    """
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        fresh.write_bytes(data)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def too_large(most: int) -> InputError:
     """The error of a table that is larger than the setting allows."""
     return InputError(

@@ -13,16 +13,15 @@ from phases.privacy.privacy import Privacy
 from phases.privacy.schema import Schema
 from phases.workspace import read_json
 
-KEPT = 64
-Marks = tuple[int, ...]
+MOST_KEPT = 255
 
 
 class Guard:
-    """Makes the `Privacy` of runs at the level that is set; what is known of a run's table is read once per change."""
+    """Makes the `Privacy` of runs at the level that is set."""
 
     def __init__(self, memory: Memory, level: Level) -> None:
         self.memory, self.level = memory, level
-        self._kept: dict[str, tuple[Marks, Schema]] = {}
+        self._whole: dict[str, Schema] = {}
 
     def plain(self, *said: str) -> Privacy:
         """For what is about no run; `said` are names that the caller gave itself."""
@@ -33,39 +32,30 @@ class Guard:
         return Privacy(self.level, await self.schema(run), said)
 
     async def schema(self, run: str) -> Schema:
-        """The schema of a run's table; empty while it is not known."""
-        dataset, state = await self.memory.get(run, "dataset"), await self.memory.get(run, "state")
-        value = dataset.value if dataset else None
-        if state is None or not state.value.get("workspace"):
-            return Schema.of(value)
-        root = Path(state.value["workspace"])
-        marks: Marks = (dataset.version if dataset else 0, *_marks(root))
-        kept = self._kept.get(run)
-        if kept is None or kept[0] != marks:
-            while len(self._kept) >= KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            kept = self._kept[run] = marks, await asyncio.to_thread(_schema, value, root)
-        return kept[1]
+        """The schema of a run's table; empty while nothing is known, and read once when all is: it stays as it is."""
+        if run in self._whole:
+            return self._whole[run]
+        dataset, state = await self._value(run, "dataset"), await self._value(run, "state") or {}
+        if not state.get("workspace"):
+            return Schema.of(dataset)
+        schema, whole = await asyncio.to_thread(_schema, dataset, Path(state["workspace"]))
+        if whole:
+            self._whole = {**dict(list(self._whole.items())[-MOST_KEPT:]), run: schema}
+        return schema
+
+    async def _value(self, run: str, name: str) -> Any:
+        found = await self.memory.get(run, name)
+        return None if found is None else found.value
 
 
-def _marks(root: Path) -> tuple[int, ...]:
-    """When the files that a schema comes from were written; 0 where one is not there."""
-    found = []
-    for path in (root / "data/snapshot.json", root / "data/preprocessing.json", root / "jobs"):
-        try:
-            found.append(path.stat().st_mtime_ns)
-        except OSError:
-            found.append(0)
-    profiles = sorted(root.glob("jobs/profile-*/result.json"))
-    return (*found, len(profiles))
-
-
-def _schema(dataset: dict[str, Any] | None, root: Path) -> Schema:
+def _schema(dataset: dict[str, Any] | None, root: Path) -> tuple[Schema, bool]:
+    """The schema, and whether there is nothing more to be known."""
     snapshot, fitted = _read(root / "data" / "snapshot.json"), _read(root / "data" / "preprocessing.json")
     found = [_read(path).get("personal") for path in sorted(root.glob("jobs/profile-*/result.json"))]
     known = [one for one in found if one is not None]
     personal = {name: kind for one in known for name, kind in one.items()} if known else None
-    return Schema.of(dataset, snapshot.get("columns") or (), fitted.get("fields") or (), personal)
+    schema = Schema.of(dataset, snapshot.get("columns") or (), fitted.get("fields") or (), personal)
+    return schema, bool(dataset and snapshot and fitted and known)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from memory.errors import InputError, UsageError
 from memory.keys import RESERVED
 from memory.store import Envelope, Memory
 from phases.services.runs import RUN_ID, Runs, workspace_id
+from phases.spool import take
 
 ASSERTED = "asserted/"
 
@@ -75,6 +76,7 @@ class Notes:
 
     async def _place(self, run: str, key: str) -> tuple[str | None, str]:
         """The run that is meant, None for a workspace without one, and the name; a whole physical key means its run."""
+        await take(self.memory.settings.home, self.memory)  # a door may stay open for long while hooks write
         name = key.removeprefix("neural/")
         first, _, rest = name.partition("/")
         if RUN_ID.fullmatch(first) and rest:

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from memory.errors import InputError, JobError
 from phases.backends import backend
 from phases.datasets import CategoryView, ClassView, ColumnView, DatasetProfile, NumbersView, Profiling
 from phases.privacy.numbers import rounded
+from phases.services.dataset_store import write_whole
 from phases.settings import RunnerSettings
-from phases.workspace import read_json, sha256, write_json
+from phases.workspace import read_json, sha256
 
 FORM = 1  # of a kept profile; another number makes it anew
 LONGEST_WAIT = 45.0
@@ -76,7 +78,9 @@ class Profiles:
                 found = await self._made(file, name, target, content)
         except TimeoutError:
             return Profiling(name=name, seconds=round(time.monotonic() - began, 1))
-        await asyncio.to_thread(write_json, self._place(content, target), found.model_dump(mode="json"))
+        place = self._place(content, target)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(write_whole, place, found.model_dump_json().encode())
         await self._prune()
         return found
 
@@ -143,9 +147,12 @@ class Profiles:
 
     async def _prune(self) -> None:
         """Keep the newest sandboxes: each holds a copy of its table."""
-        folders = [path for path in self.folder.iterdir() if path.is_dir() and path.name != "results"]
-        folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in folders[KEPT_SANDBOXES:]:
+        ages = {}
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):  # somebody else was quicker
+                if path.name != "results":
+                    ages[path] = path.stat().st_mtime
+        for path in sorted(ages, key=lambda one: ages[one], reverse=True)[KEPT_SANDBOXES:]:
             await self._destroy(path)
 
     async def _destroy(self, folder: Path) -> None:

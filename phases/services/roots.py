@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memory.errors import InputError
 from phases.request import check_file
+from phases.services.dataset_store import SUFFIXES
 
 LONGEST_PATH = 4096
 
@@ -28,7 +29,7 @@ class Roots:
         """The real path of a file that may be read.
 
         Raises:
-            InputError: `input.outside_roots` (told before it is looked at), or it is no regular file.
+            InputError: `input.outside_roots` (told before it is looked at), `input.not_a_table`, or no regular file.
         """
         if not said or "\0" in said or len(said) > LONGEST_PATH:
             raise InputError(
@@ -47,4 +48,17 @@ class Roots:
                 fix="name a file in one of them, upload it, or set privacy.roots (NEUROLOOM_PRIVACY_ROOTS)",
             )
         check_file(field, real)
+        if self.folders is not None:
+            self._check_kind(said, real, field)
         return real
+
+    def _check_kind(self, said: str, real: Path, field: str) -> None:
+        """Refuse what is hidden or not named as a table: the first line of a table is told as its columns."""
+        inside = next(real.relative_to(root) for root in self.folders or () if real.is_relative_to(root))
+        if any(part.startswith(".") for part in inside.parts) or real.suffix.lower() not in SUFFIXES:
+            raise InputError(
+                f"{said[:200]!r} is not named as a table, or hidden",
+                code="input.not_a_table",
+                field=field,
+                fix=f"give a file that ends in one of {', '.join(sorted(SUFFIXES))}",
+            )

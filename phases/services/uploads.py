@@ -13,21 +13,26 @@ import re
 import shutil
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from memory.errors import InputError
 from phases.clock import now
 from phases.datasets import DatasetView, UploadView
 from phases.lock import only_one
-from phases.services.dataset_store import DatasetStore, Sink, check_name, too_large
+from phases.services.dataset_store import DatasetStore, Sink, check_name, too_large, write_whole
 from phases.workspace import read_json
+
+T = TypeVar("T")
 
 LARGEST_CHUNK = 1024 * 1024
 MOST_CHUNKS = 20_000
 SHOWN_GAPS = 100
 FORGOTTEN_SECONDS = 7 * 86_400.0
 PATIENCE_SECONDS = 60.0
+UNKNOWN = "input.no_such_upload"
 _ID = re.compile(r"u-[0-9a-f]{20}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -61,13 +66,18 @@ class Uploads:
             )
         if size > self.store.max_bytes:
             raise too_large(self.store.max_bytes)
-        upload = "u-" + hashlib.sha256(f"{name}\0{size}\0{sha256}".encode()).hexdigest()[:20]
+        upload = _id(name, size, sha256)
+        if (known := self.store.find(name)) is not None and known.sha256 == sha256 and known.bytes == size:
+            return _whole(upload, known)
+        record = {"name": name, "size": size, "sha256": sha256, "at": now()}
+        return self._seen(upload, lambda: self._begun(upload, record))
+
+    def _begun(self, upload: str, record: dict[str, Any]) -> UploadView:
         folder = self.folder / upload
         if not (folder / "upload.json").exists():
             self._make_room()
             folder.mkdir(parents=True, exist_ok=True)
-            record = {"name": name, "size": size, "sha256": sha256, "at": now()}
-            _write(folder / "upload.json", json.dumps(record).encode())
+            write_whole(folder / "upload.json", json.dumps(record).encode())
         return self._view(upload)
 
     def chunk(self, upload: str, index: int, data_base64: str) -> UploadView:
@@ -76,6 +86,9 @@ class Uploads:
         Raises:
             InputError: it is no base64, too long, another than the one that came before, or more than was announced.
         """
+        return self._seen(upload, lambda: self._take(upload, index, data_base64))
+
+    def _take(self, upload: str, index: int, data_base64: str) -> UploadView:
         folder, size = self._folder(upload), self._record(upload)["size"]
         data = _decoded(data_base64)
         if not 0 <= index < MOST_CHUNKS:
@@ -96,7 +109,7 @@ class Uploads:
                 field="index",
                 fix="begin anew with the right size",
             )
-        _write(place, data)
+        write_whole(place, data)
         return self._view(upload)
 
     def finish(self, upload: str) -> DatasetView:
@@ -105,8 +118,14 @@ class Uploads:
         Raises:
             InputError: chunks are missing, or the hash is another: then the upload is over and begins anew.
         """
+        found = self._or_finished(upload, lambda: self._locked(upload))
+        assert isinstance(found, DatasetView)
+        return found
+
+    def _locked(self, upload: str) -> DatasetView:
+        folder = self._folder(upload)
         try:
-            with only_one(self._folder(upload) / "lock", patience=PATIENCE_SECONDS) as mine:
+            with only_one(folder / "lock", patience=PATIENCE_SECONDS) as mine:
                 if not mine:
                     raise InputError(
                         f"upload {upload!r} is being finished by somebody else",
@@ -115,11 +134,29 @@ class Uploads:
                         fix="call finish again in a while",
                     )
                 return self._put_together(upload)
+        finally:
+            if not (folder / "upload.json").exists():  # the lock made the folder of an upload that had just ended anew
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _seen(self, upload: str, look: Callable[[], UploadView]) -> UploadView:
+        found = self._or_finished(upload, look)
+        return _whole(upload, found) if isinstance(found, DatasetView) else found
+
+    def _or_finished(self, upload: str, work: Callable[[], T]) -> T | DatasetView:
+        """What the work gives, or the dataset that the upload has become, by somebody who finished it meanwhile."""
+        cause: Exception
+        try:
+            return work()
+        except FileNotFoundError as error:
+            cause = error
         except InputError as error:
-            known = self._finished(upload) if error.code == "input.no_such_upload" else None
-            if known is None:
+            if error.code != UNKNOWN:
                 raise
-            return known
+            cause = error
+        known = self._finished(upload)
+        if known is None:
+            raise _unknown(upload) from cause
+        return known
 
     def _put_together(self, upload: str) -> DatasetView:
         folder, record = self._folder(upload), self._record(upload)
@@ -133,27 +170,28 @@ class Uploads:
             found = self.store.keep(record["name"], fill, "upload", upload, record["sha256"])
         except InputError as error:
             if error.code == "input.upload_checksum":
-                shutil.rmtree(folder, ignore_errors=True)
+                self._drop(folder)
             raise
-        shutil.rmtree(folder, ignore_errors=True)
+        self._drop(folder)
         return found
+
+    def _drop(self, folder: Path) -> None:
+        """Forget an upload in one step."""
+        gone = self.folder / f".gone-{uuid.uuid4().hex}"
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _finished(self, upload: str) -> DatasetView | None:
         """The dataset that this upload has become."""
         if not _ID.fullmatch(upload):
             return None
         found = (self.store.find(name) for name in self.store.names())
-        return next((one for one in found if one is not None and one.origin == upload), None)
+        return next((one for one in found if one and _id(one.name, one.bytes, one.sha256) == upload), None)
 
     def _folder(self, upload: str) -> Path:
         folder = self.folder / upload
         if not _ID.fullmatch(upload) or not (folder / "upload.json").is_file():
-            raise InputError(
-                f"no upload {upload[:80]!r}",
-                code="input.no_such_upload",
-                field="upload",
-                fix="begin it: name, size and SHA-256 give its id",
-            )
+            raise _unknown(upload)
         return folder
 
     def _record(self, upload: str) -> dict[str, Any]:
@@ -178,8 +216,9 @@ class Uploads:
         if not self.folder.is_dir():
             return
         for path in self.folder.iterdir():
-            if time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # finished meanwhile
+                if time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
         if len(list(self.folder.glob("*/upload.json"))) >= self.most:
             raise InputError(
                 f"{self.most} uploads are open already",
@@ -188,14 +227,30 @@ class Uploads:
             )
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; two who write the same one do not meet."""
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        fresh.write_bytes(data)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+def _id(name: str, size: int, sha256: str) -> str:
+    return "u-" + hashlib.sha256(f"{name}\0{size}\0{sha256}".encode()).hexdigest()[:20]
+
+
+def _unknown(upload: str) -> InputError:
+    return InputError(
+        f"no upload {upload[:80]!r}",
+        code=UNKNOWN,
+        field="upload",
+        fix="begin it: name, size and SHA-256 give its id",
+    )
+
+
+def _whole(upload: str, found: DatasetView) -> UploadView:
+    """The upload of a table that is here already: nothing is to be sent, and `finish` gives the dataset."""
+    return UploadView(
+        upload=upload,
+        name=found.name,
+        size=found.bytes,
+        received=found.bytes,
+        chunks=0,
+        missing=(),
+        largest_chunk=LARGEST_CHUNK,
+    )
 
 
 def _sizes(folder: Path) -> dict[int, int]:

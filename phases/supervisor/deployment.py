@@ -349,13 +349,13 @@ class Deployment:
         return f"; its log ends:\n{lines}" if lines else ""
 
 
-def new_record(name: str, others: list[Record]) -> Record:
+def new_record(home: Path, name: str, others: list[Record]) -> Record:
     """A record for a new name, with a port that is free now and no other deployment's.
 
     Raises:
         DeployError: `deploy.no_port`: every port of the range is taken.
     """
-    for port in records.candidate_ports(name, [other.port for other in others]):
+    for port in records.candidate_ports(home, name, [other.port for other in others]):
         try:
             _listening(port).close()
         except OSError:

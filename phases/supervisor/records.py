@@ -123,8 +123,11 @@ def served_runs(home: Path) -> set[str]:
     return {version.run_id for version in versions if version is not None}
 
 
-def candidate_ports(name: str, taken: Sequence[int]) -> list[int]:
-    """Ports to try for a new name, the same order each time, without those of other deployments."""
-    start = zlib.crc32(name.encode()) % _PORTS
+def candidate_ports(home: Path, name: str, taken: Sequence[int]) -> list[int]:
+    """Ports to try for a new name, the same order each time, without those of other deployments.
+
+    Each state folder has an order of its own: two on one machine, strangers to each other, seldom want one port.
+    """
+    start = zlib.crc32(f"{home}/{name}".encode()) % _PORTS
     ports = [_FIRST_PORT + (start + step) % _PORTS for step in range(_PORTS)]
     return [port for port in ports if port not in taken]

@@ -121,7 +121,7 @@ class Supervisor:
         request = DeployRequest.model_validate(asked["request"])
         async with self._making:
             if request.name not in self._deployments:
-                record = new_record(request.name, [one.record for one in self._deployments.values()])
+                record = new_record(self.home, request.name, [one.record for one in self._deployments.values()])
                 self._deployments[request.name] = Deployment(self.home, record)
         deployment = self._deployments[request.name]
         try:

@@ -118,26 +118,35 @@ async def ended(settings: Settings, run: str) -> RunView:
     raise TimeoutError(f"run {run} has not ended in {LONGEST:.0f} s")
 
 
-async def phase_now(settings: Settings, run: str) -> str | None:
-    """The phase that the run is in by its state; None when it has ended."""
+async def state_now(settings: Settings, run: str) -> dict[str, Any]:
+    """The run's state as memory has it; empty before there is one."""
     async with open_memory(settings.memory, "door") as memory:
         envelope = await memory.get(run, "state")
-    state: dict[str, Any] = envelope.value if envelope else {}
+    return dict(envelope.value) if envelope else {}
+
+
+async def phase_now(settings: Settings, run: str) -> str | None:
+    """The phase that the run is in by its state; None when it has ended."""
+    state = await state_now(settings, run)
     running = [one["name"] for one in state.get("phases") or [] if one["status"] == "running"]
     return running[0] if running and state["state"] == "running" else None
 
 
-async def in_phase(settings: Settings, run: str, phase: str) -> None:
-    """Look until the run is in the phase.
+async def in_phase(settings: Settings, run: str, phase: str) -> bool:
+    """Look until the run is in the phase; False when it was over before it was seen.
 
     Raises:
-        TimeoutError: it never was.
+        TimeoutError: the run never came so far.
     """
     deadline = time.monotonic() + LONGEST
     while await phase_now(settings, run) != phase:
+        phases = (await state_now(settings, run)).get("phases") or []
+        if any(one["name"] == phase and one.get("finished_at") for one in phases):
+            return False
         if time.monotonic() > deadline:
             raise TimeoutError(f"run {run} was never seen in {phase}")
         await asyncio.sleep(0.005)
+    return True
 
 
 def processes(settings: Settings, folder: Path, target: str) -> list[int]:
@@ -245,8 +254,8 @@ async def one(
     """Start a run, kill in it, and let it end; again with another moment while the phase was over too soon."""
     for _ in range(MOST_DRAWS):
         view = await start(settings, request)
-        await in_phase(settings, view.run_id, kill.phase)
-        struck = await strike(settings, view, kill, lengths[kill.phase])
+        seen = await in_phase(settings, view.run_id, kill.phase)
+        struck = await strike(settings, view, kill, lengths[kill.phase]) if seen else None
         view = await ended(settings, view.run_id)
         if struck is not None:
             break

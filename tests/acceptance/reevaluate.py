@@ -1,4 +1,4 @@
-"""Re-evaluates a deployed run from its saved artifacts and finds every number that it reports, or says which it cannot.
+"""Re-evaluates a deployed or rejected run from what it kept: finds every number that it reports, or says which not.
 
     python -P tests/acceptance/reevaluate.py neural/<run_id> --memory memory.json --document answer.json
 
@@ -23,6 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.acceptance.reevaluation.artifacts import Run, read
+from tests.acceptance.reevaluation.champion import expected_champion
 from tests.acceptance.reevaluation.checks import Check
 from tests.acceptance.reevaluation.documents import (
     check_answer,
@@ -58,9 +59,11 @@ def remembered(command: Path, run: Path) -> Document:
         return dict(zip(names, pool.map(lambda name: say("get", name), names), strict=True))
 
 
-def check_measured(run: Run, seed: int, results: Document, check: Check) -> None:
+def check_measured(run: Run, request: Document, results: Document, check: Check) -> None:
     """What the jobs measured: both splits, training, export and benchmark."""
-    check_split(Split(run, "test", seed), results["test"], check)
+    seed = int(request["seed"])
+    test = Split(run, "test", seed)
+    check_split(test, results["test"], check, expected_champion(test, request.get("retrain")))
     validation = Split(run, "validation", seed)
     check_split(validation, results["evaluate"], check)
     check.same("training", read(run.attempt / "training-result.json"), expected_training(validation))
@@ -70,15 +73,16 @@ def check_measured(run: Run, seed: int, results: Document, check: Check) -> None
 
 
 def check_run(run: Run, memory: Document, answer: Document, check: Check) -> None:
-    """Every number of a deployed run."""
+    """Every number of a run that was tested, deployed or not."""
     results = read(run.folder / "reports" / "results.json")
     check_data(run, check)
-    check_measured(run, int(memory["request"]["seed"]), results, check)
+    check_measured(run, memory["request"], results, check)
     check_results(run, memory, results, check)
     check_gates(run, memory, results | {"train": memory["training-metrics"]}, check)
     check_decisions(run, memory, check)
     check_answer(run, answer, memory, check)
-    check_metadata(run, memory, check)
+    if run.published:
+        check_metadata(run, memory, check)
     check_origins(run, {"memory": memory, "results": results, "--json": answer["metrics"]}, check)
     check_printed(run, memory, check)
 

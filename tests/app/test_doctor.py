@@ -11,16 +11,11 @@ from app import doctor
 from app.doctor import Finding, examine, torch_build
 from app.settings import load
 from tests.app.conftest import Call
+from tests.ports import free_port
 
 
 def found(**environ: str) -> dict[str, Finding]:
     return {finding.name: finding for finding in examine(load(environ=environ))}
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_it_says_what_is_here_and_every_failure_has_a_fix(tmp_path: Path) -> None:

@@ -222,7 +222,8 @@ def test_the_command_line_imports_no_heavy_library(tmp_path: Path, args: list[st
 
 def test_the_real_wiring_imports_no_heavy_library(tmp_path: Path) -> None:
     modules = ["memory.store", "phases.services.runs", "phases.services.deployments", "phases.services.models",
-               "phases.services.notes", "app.wiring", "phases.starting"]  # fmt: skip
+               "phases.services.notes", "phases.services.steering", "phases.services.comparison",
+               "phases.services.figures", "app.doors", "app.wiring", "phases.starting"]  # fmt: skip
     code = f"import sys, importlib\nfor name in {modules!r}: importlib.import_module(name)\n"
     code += f"print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)

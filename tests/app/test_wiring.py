@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import stat
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from memory.embedded import EmbeddedRedis
 from memory.errors import RedisAway
 from phases.lock import only_one
 from phases.settings import RunnerSettings
+from tests.ports import free_port
 
 GIVES_UP_SECONDS = 15.0  # within one on a quiet machine; it must not wait for Redis to come back
 
@@ -30,14 +30,8 @@ def _redis_ends(tmp_path: Path) -> Iterator[None]:
     EmbeddedRedis(tmp_path / "state").stop()
 
 
-def closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 async def test_a_configured_redis_that_is_away_is_said_at_once() -> None:
-    settings = load(environ={"NEUROLOOM_REDIS_URL": f"redis://127.0.0.1:{closed_port()}/0"})
+    settings = load(environ={"NEUROLOOM_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
     began = time.monotonic()
     with pytest.raises(RedisAway):
         async with wiring.open_services(settings):
@@ -48,7 +42,7 @@ async def test_a_configured_redis_that_is_away_is_said_at_once() -> None:
 def test_a_redis_that_is_away_exits_3_with_one_document(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("NEUROLOOM_REDIS_URL", f"redis://127.0.0.1:{closed_port()}/0")
+    monkeypatch.setenv("NEUROLOOM_REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
     assert main(["runs", "--json"]) == 3
     document = json.loads(capsys.readouterr().out)
     assert document["error"]["code"] == "memory.away"

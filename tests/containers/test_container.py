@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tarfile
 import time
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.containers.conftest import SECRET, docker
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.needs("docker", "package index"), pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -123,8 +123,7 @@ def deployment(workspace: Path, base: str, tmp_path: Path) -> Iterator[dict[str,
     """A copy of the workspace to deploy from, and the settings to deploy it with."""
     folder = tmp_path / "workspace"
     shutil.copytree(workspace, folder, symlinks=True, ignore=shutil.ignore_patterns("jobs"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     name = f"neuroloom-test-{uuid.uuid4().hex[:8]}"
     environment = {**os.environ, "NAME": name, "PORT": str(port), "BASE": base, "VERSION": "1"}
     yield {"folder": folder, "environment": environment, "name": name, "url": f"http://127.0.0.1:{port}"}

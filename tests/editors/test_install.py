@@ -19,25 +19,10 @@ from app.cli import main
 from editors import jsonc, sources
 from editors.installer import Installer
 from editors.parts import EDITORS, PRINTED, Editor, Target, parts, snippet
+from mcp_server.toolset import TOOLS
 from memory.errors import InputError
 
 SCHEMAS = Path(__file__).with_name("schemas")
-TOOLS = frozenset(
-    {
-        *(
-            "dataset_add",
-            "dataset_profile",
-            "run_start",
-            "run_get",
-            "run_wait",
-            "run_list",
-            "run_approve",
-            "run_cancel",
-        ),
-        *("run_resume", "run_steer", "run_compare", "report_get", "model_predict", "model_list", "deployment_list"),
-        *("deployment_change", "memory_get", "memory_set"),
-    }
-)
 PEOPLES: dict[Editor, dict[str, str]] = {
     "claude-code": {
         ".claude/settings.json": """{
@@ -290,7 +275,7 @@ def test_commands_agents_and_skill_have_the_front_matter_of_their_editor(editor:
 def test_the_sources_name_only_tools_that_there_are() -> None:
     text = "".join([sources.text("skill.md"), sources.text("agent.md"), *(one.body for one in sources.commands())])
     named = {word for word in text.split("`") if "_" in word and word.replace("_", "").isalpha()}
-    assert named <= TOOLS and "run_start" in named
+    assert named <= TOOLS.keys() and "run_start" in named
 
 
 @pytest.mark.parametrize("client", [*PRINTED, *EDITORS])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +234,25 @@ def test_a_state_folder_that_cannot_be_written_is_said_and_blocks_nothing(tmp_pa
     (tmp_path / "state").write_text("a file")
     found = Editor("claude-code", Place(tmp_path / "state", tmp_path), workspace).send("UserPromptSubmit", prompt="?")
     assert found.document is None and found.code == 1 and "UserPromptSubmit" in found.words
+
+
+def test_hooks_that_run_side_by_side_lose_nothing_of_each_other(place: Place, workspace: Path) -> None:
+    editor = Editor("claude-code", place, workspace)
+    editor.send("SessionStart")
+    names = [f"neural/configs/{number}.json" for number in range(12)]
+
+    def edit(name: str) -> Answer:
+        about = {"tool_name": "Write", "tool_input": {"file_path": name}}
+        editor.send("PreToolUse", **about)
+        (workspace / name).write_text(name)
+        editor.send("PostToolUse", **about)
+        (workspace / name).write_text(name + "!")
+        return editor.send("PostToolUse", **about)
+
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(edit, names)) == [Answer()] * 12
+    changes: dict[str, list[int]] = {}
+    for entry in spooled(place):
+        if entry["type"] == "edited":
+            changes.setdefault(entry["fields"]["file"], []).append(entry["fields"]["change"])
+    assert changes == {name: [len(name), 1] for name in names}

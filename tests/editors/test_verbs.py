@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,8 @@ def house() -> Iterator[House]:
         yield House(home, workspace)
     finally:
         EmbeddedRedis(home).stop()
+        for folder in (home, workspace):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_reference_procedure_runs_with_its_own_words_and_memory_has_what_it_said(house: House) -> None:
@@ -142,8 +145,8 @@ def test_a_hook_answers_on_standard_output_as_a_command(house: House) -> None:
 
 def test_a_hook_loads_neither_settings_nor_a_client_of_redis(tmp_path: Path) -> None:
     code = (
-        "import json, sys; from app.cli import main; main(['hook', 'SessionStart']); main(['hook', 'PreToolUse']); "
-        "print(json.dumps(sorted(sys.modules)))"
+        "import json, sys; from app.cli import main; sys.argv[1:] = ['hook', 'UserPromptSubmit', '--format=vscode']; "
+        "main(); print(json.dumps(sorted(sys.modules)))"
     )
     environment = {**os.environ, "NEUROLOOM_HOME": str(tmp_path)}
     done = subprocess.run(
@@ -152,7 +155,20 @@ def test_a_hook_loads_neither_settings_nor_a_client_of_redis(tmp_path: Path) -> 
     )  # fmt: skip
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "editors.hook_door" in loaded
-    assert not loaded & {"pydantic", "redis", "mcp", "asyncio", "app.settings", "memory.store", "rich", "yaml"}
+    heavy = {"pydantic", "redis", "mcp", "asyncio", "logging", "click", "dataclasses", "app.settings", "memory.store"}
+    assert not loaded & heavy
+
+
+def test_words_that_the_short_way_does_not_know_are_the_commands(house: House) -> None:
+    code = "import sys; from app.cli import main; sys.exit(main())"
+    for words, exit_code, says in [
+        (["hook", "--help"], 0, "Usage: neuroloom hook"),
+        (["hook", "Stop", "--format", "emacs"], 4, "'emacs' is not one of"),
+        (["hook", "Stop", "--fromat", "cursor"], 4, "--fromat"),
+    ]:
+        command = [sys.executable, "-P", "-c", code, *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=house.environment, timeout=60)
+        assert done.returncode == exit_code and says in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("config", [None, '[memory]\nhome = "/from/file"\n', "broken = ", "[run]\nseed = 1\n"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -35,6 +36,22 @@ async def test_commands_are_merged(place: Any) -> None:
     await place.jobs.control("patient-1", {"stop_early": True})
     assert (await job.outcome()).state == "done"
     assert (place.root / "jobs/patient-1/control.json").read_text() == '{"rate": 0.5, "stop_early": true}'
+
+
+async def test_orders_said_at_the_same_time_are_all_kept_and_outlive_a_restart_which_forgets_the_cancel(
+    place: Any,
+) -> None:
+    job = place.start("patient")
+    await job.said("ready")
+    told = [place.jobs.control("patient-1", {f"order-{number}": number}) for number in range(8)]
+    await asyncio.gather(*told, place.jobs.cancel("patient-1"))
+    assert (await job.outcome()).state == "cancelled"
+    assert await place.jobs.stage("patient-1") == "finished"
+    done = asyncio.create_task(place.jobs.run(place.spec("patient"), restart=True))
+    await place.jobs.control("patient-1", {"stop_early": True})
+    assert (await asyncio.wait_for(done, 60)).state == "done"
+    kept = json.loads((place.root / "jobs/patient-1/control.json").read_text())
+    assert kept == {"stop_early": True, **{f"order-{number}": number for number in range(8)}}
 
 
 async def test_the_event_loop_stays_free_while_a_job_is_followed(place: Any) -> None:

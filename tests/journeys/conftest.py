@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from app.cli.figures import json_text
 from app.settings import load
 from app.wiring import open_services
 from tests.leftovers import end_all
@@ -52,7 +52,7 @@ class House:
             text=True,
             cwd=cwd or self.workspace,
             env=self.environment,
-            timeout=170,
+            timeout=380,
             stdin=subprocess.DEVNULL,
         )
         assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -64,11 +64,15 @@ class House:
         return found
 
     def memory(self, run: str) -> dict[str, Any]:
-        """The value of every key that a run has."""
-        names = self.document("memory", "list", "--run", run)["keys"]
-        with ThreadPoolExecutor(3) as asking:
-            found = asking.map(lambda name: self.document("memory", "get", name, "--run", run), names)
-            return dict(zip(names, found, strict=True))
+        """The value of every key that a run has, as `memory get` prints it, without a process for each."""
+
+        async def read() -> dict[str, Any]:
+            async with open_services(load(environ=self.environment)) as services:
+                names = await services.notes.list(run)
+                found = {name: await services.notes.get(run, name, envelope=True) for name in names}
+            return {name: json.loads(json_text(one["value"])) for name, one in found.items()}
+
+        return asyncio.run(read())
 
     def events(self, run: str) -> list[dict[str, Any]]:
         """Everything that was told of a run, oldest first."""
@@ -92,7 +96,7 @@ class House:
         )
 
 
-def wait_for(house: House, run: str, statuses: set[str], seconds: float = 120) -> dict[str, Any]:
+def wait_for(house: House, run: str, statuses: set[str], seconds: float = 300) -> dict[str, Any]:
     """Look until the run has one of the statuses."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -128,10 +132,12 @@ def a_house(more: dict[str, str] | None = None) -> Iterator[House]:
     try:
         yield found
     finally:
-        found.say("down", code=None)
-        end_all(home, workspace)  # `down` leaves a run's job host to its idle time
-        shutil.rmtree(home, ignore_errors=True)
-        shutil.rmtree(workspace, ignore_errors=True)
+        try:
+            found.say("down", code=None)
+        finally:
+            end_all(home, workspace)  # `down` leaves a run's job host to its idle time
+            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

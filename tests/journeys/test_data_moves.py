@@ -24,7 +24,7 @@ def narrow() -> Iterator[House]:
         yield found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_file_gone_before_its_snapshot_fails_the_run_which_resumes_when_it_is_back(narrow: House) -> None:
     data, kept = narrow.workspace / "birds.csv", narrow.workspace / "kept.csv"
     shutil.copy(PENGUINS, data)
@@ -43,7 +43,7 @@ def test_a_file_gone_before_its_snapshot_fails_the_run_which_resumes_when_it_is_
     assert narrow.document("resume", run)["status"] == "finished"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_files_changed_after_their_snapshot_are_noticed_and_the_snapshot_is_used(narrow: House) -> None:
     deleted, cut_off, replaced = files = three_files(narrow.workspace)
     words = ("run", deleted, "--validation", cut_off, "--test", replaced, *WORDS)
@@ -59,7 +59,7 @@ def test_files_changed_after_their_snapshot_are_noticed_and_the_snapshot_is_used
         other.write_text("species,mass\n" + "Adelie,1\nGentoo,2\n" * 30)
         other.replace(replaced)
         process.send_signal(signal.SIGINT)  # and the run is interrupted on top of it
-        process.communicate(timeout=120)
+        process.communicate(timeout=300)
     final = narrow.document("resume", run)
     assert final["status"] == "finished", final["error"]
     assert of_test(final) == of_test(undisturbed)

@@ -45,7 +45,7 @@ def test_a_cancelled_run_exits_130_and_resumes_to_the_same_end(house: House, chu
     with house.start("run", churn, "--target", "churned", "--no-deploy", "--epochs", "400", "--json") as process:
         run = training(house)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert process.returncode == 130
     assert house.document("show", run)["status"] == "cancelled"
     house.say("resume", run, "--detach", code=None)

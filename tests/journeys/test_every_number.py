@@ -14,6 +14,7 @@ import pytest
 from tests.journeys.conftest import PENGUINS, House
 
 REEVALUATE = Path(__file__).resolve().parents[1] / "acceptance" / "reevaluate.py"
+pytestmark = pytest.mark.timeout(900)
 Told = tuple[dict[str, Any], dict[str, Any]]
 
 
@@ -23,23 +24,28 @@ def reevaluate(folder: Path, document: dict[str, Any], memory: dict[str, Any]) -
     (folder / "memory.json").write_text(json.dumps(memory))
     files = ["--document", folder / "document.json", "--memory", folder / "memory.json"]
     command = [sys.executable, "-P", "-W", "error", REEVALUATE, document["workspace"], *files]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=150)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=380)
     return ran.returncode, ran.stdout + ran.stderr
 
 
-@pytest.fixture(scope="module")
-def told(house: House) -> Told:
-    """A regression on a seeded table with a skewed target and missing cells: its `--json` document and its memory."""
-    draw = random.Random(5)
+def prices(path: Path, rows: int, seed: int) -> Path:
+    """Write a seeded table with a skewed target and missing cells."""
+    draw = random.Random(seed)
     lines = ["area,rooms,kind,age,price"]
-    for _ in range(500):
+    for _ in range(rows):
         area, rooms, age = draw.uniform(20, 200), draw.randint(1, 7), draw.randint(0, 90)
         kind = draw.choice(["flat", "house", "loft"])
         price = area * 900 * (1.6 if kind == "house" else 1.0) * draw.lognormvariate(0, 0.15) - age * 200
         shown = "" if draw.random() < 0.05 else f"{area:.1f}"
         lines.append(f"{shown},{rooms},{kind},{age},{max(price, 5000):.0f}")
-    path = house.workspace / "prices.csv"
     path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def told(house: House) -> Told:
+    """A regression on such a table: its `--json` document and its memory."""
+    path = prices(house.workspace / "prices.csv", 500, 5)
     document = house.document("run", path, "--target", "price", "--max-rmse", "200000")
     return document, house.memory(document["run_id"])
 
@@ -113,8 +119,53 @@ def test_a_run_of_several_attempts_tells_the_numbers_of_the_chosen_one(house: Ho
     asked = ("--target", "species", "--min-accuracy", "0.9999", "--name", "several")
     rejected = house.document("run", PENGUINS, *asked, code=2)
     run = rejected["run_id"]
+    refused_numbers_are_found_again(rejected, house.memory(run), tmp_path)
     house.say("deploy", run, "--override", "--why", "to see its numbers")
     memory = house.memory(run)
     assert len(memory["attempts"]) == 3
     code, said = reevaluate(tmp_path, house.document("show", run), memory)
     assert code == 0, said
+
+
+def refused_numbers_are_found_again(rejected: dict[str, Any], memory: dict[str, Any], folder: Path) -> None:
+    """The same before anything was published; and a changed number is named there too."""
+    code, said = reevaluate(folder, rejected, memory)
+    assert code == 0, said
+    message = rejected["error"]["message"]
+    measured = f"{rejected['metrics']['accuracy']['value']:.4f}"
+    assert measured in message
+    rejected["error"]["message"] = message.replace(measured, "0.9998")
+    memory["gate-validate"][0]["measured"]["value"] += 0.01
+    code, said = reevaluate(folder, rejected, memory)
+    assert code == 1
+    for named in ("--json error tells other figures", "gate-validate 0 measured value"):
+        assert named in said, said
+
+
+def test_every_number_of_a_retrained_run_is_found_again_and_a_changed_one_of_the_champion_is_named(
+    house: House, told: Told, tmp_path: Path
+) -> None:
+    fresh = prices(house.workspace / "fresh.csv", 700, 6)
+    document = house.document("retrain", told[0]["deployment"]["name"], fresh, code=None)
+    memory = house.memory(document["run_id"])
+    assert memory["validation"]["champion"]["rows"] >= 100, "both were scored"
+    code, said = reevaluate(tmp_path, document, memory)
+    assert code == 0, said
+    results = Path(document["workspace"]) / "reports" / "results.json"
+    held = json.loads(results.read_text())
+    held["test"]["champion"]["champion"]["rmse"]["value"] *= 1.01
+    held["test"]["champion"]["excluded"] += 1
+    memory["validation"]["champion"]["difference"]["value"] += 5
+    before = results.read_text()
+    results.write_text(json.dumps(held))
+    try:
+        code, said = reevaluate(tmp_path, document, memory)
+    finally:
+        results.write_text(before)
+    assert code == 1
+    for named in (
+        "test champion champion rmse",
+        "test champion excluded",
+        "memory validation champion difference value",
+    ):
+        assert named in said, f"{named!r} is not named:\n{said}"

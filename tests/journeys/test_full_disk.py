@@ -47,7 +47,7 @@ def small_house() -> Iterator[House]:
         found.say("down", code=None)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_run_that_meets_a_full_disk_fails_saying_so_and_resumes_to_the_same_numbers(small_house: House) -> None:
     undisturbed = small_house.document("run", *SPECIES)
     with small_house.start("run", *SPECIES, "--from", undisturbed["run_id"]) as process:
@@ -55,7 +55,7 @@ def test_a_run_that_meets_a_full_disk_fails_saying_so_and_resumes_to_the_same_nu
         run = heard(process.stdout, r"^r-\d").split()[0]
         heard(process.stdout, r"^configure: passed")
         filler = fill(small_house.workspace)
-        said = process.communicate(timeout=90)[0]
+        said = process.communicate(timeout=300)[0]
     found = small_house.document("show", run)
     assert process.returncode == 3 and found["status"] == "failed", said
     assert found["error"]["code"].endswith(".disk_full")
@@ -70,7 +70,7 @@ def test_a_run_that_meets_a_full_disk_fails_saying_so_and_resumes_to_the_same_nu
     assert [one["status"] for one in final["phases"]] == ["passed"] * 5
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_full_state_folder_halts_a_run_and_it_goes_on_by_itself_when_space_is_freed(small_house: House) -> None:
     undisturbed = small_house.document("show", "latest")
     run = small_house.document("run", *SPECIES, "--from", undisturbed["run_id"], "--detach")["run_id"]
@@ -82,7 +82,7 @@ def test_a_full_state_folder_halts_a_run_and_it_goes_on_by_itself_when_space_is_
         assert refused["error"]["code"] == "memory.disk_full" and "free some space" in refused["error"]["fix"]
         assert small_house.document("show", run)["status"] == "running", "reading goes on"
         filler.unlink()
-        watching.communicate(timeout=120)
+        watching.communicate(timeout=300)
     final = wait_for(small_house, run, {"finished", "failed"})
     assert final["status"] == "finished", final["error"]
     assert of_test(final) == of_test(undisturbed)

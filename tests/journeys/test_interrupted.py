@@ -40,7 +40,7 @@ def undisturbed(house: House) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_ctrl_c_in_every_phase_cancels_and_resume_ends_as_if_nothing_had_happened(
     house: House, undisturbed: dict[str, Any]
 ) -> None:
@@ -53,7 +53,7 @@ def test_ctrl_c_in_every_phase_cancels_and_resume_ends_as_if_nothing_had_happene
             heard(process.stdout, rf"^{phase}: started")
             interrupted_at = datetime.now(UTC).isoformat()
             process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=60)[0]
+            said = process.communicate(timeout=300)[0]
         assert process.returncode == 130, f"in {phase}: {said}"
         found = house.document("show", run)
         standing = {one["name"]: one["status"] for one in found["phases"]}
@@ -78,7 +78,7 @@ def test_ctrl_c_in_watch_leaves_a_closed_terminal_cancels_nothing_and_twice_ends
         assert watching.stdout is not None
         heard(watching.stdout, r"^train: started")
         watching.send_signal(signal.SIGINT)
-        said = watching.communicate(timeout=90)[0]
+        said = watching.communicate(timeout=300)[0]
     assert watching.returncode == 0 and "goes on" in said
     assert house.document("show", run)["status"] == "running"
 
@@ -92,7 +92,7 @@ def test_ctrl_c_in_watch_leaves_a_closed_terminal_cancels_nothing_and_twice_ends
         process.send_signal(signal.SIGINT)
         heard(process.stdout, "cancelling")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=90)
+        process.communicate(timeout=300)
     assert process.returncode == 130
     wait_for(house, run, {"cancelled"}, seconds=90)
     assert busy(house.workspace / "neural" / run) == []

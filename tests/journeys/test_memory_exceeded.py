@@ -25,7 +25,7 @@ def long_table(house: House) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_run_beyond_its_memory_fails_naming_the_limit_and_resumes_without_it(house: House, long_table: Path) -> None:
     narrow = House(house.home, house.workspace, {"NEUROLOOM_RUNNER_JOB_MEMORY_MB": "256"})
     words = ("run", long_table, "--target", "above", "--epochs", "2", "--no-deploy")

@@ -20,6 +20,7 @@ from app.wiring import open_services
 from memory.embedded import newest_server
 from memory.errors import RedisAway
 from tests.journeys.conftest import PENGUINS, House, a_house, heard, of_test
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 SPECIES = (PENGUINS, "--target", "species", "--no-deploy")
@@ -43,12 +44,6 @@ def redis_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def seconds_to_refusal(house: House) -> float:
     """How long a door takes to say that Redis is away."""
 
@@ -62,7 +57,7 @@ def seconds_to_refusal(house: House) -> float:
     return asyncio.run(ask())
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_runs_ride_out_half_a_minute_without_redis_and_doors_say_so_at_once(tmp_path: Path) -> None:
     port = free_port()
     configured = {"NEUROLOOM_REDIS_URL": f"redis://127.0.0.1:{port}/0"}
@@ -87,7 +82,7 @@ def test_runs_ride_out_half_a_minute_without_redis_and_doors_say_so_at_once(tmp_
             heard(theirs.stdout, "Redis is back")
             heard(mine.stdout, "^validate: started")
             refused_to_start(house)
-            ends = [process.communicate(timeout=150)[0] for process in (mine, theirs)]
+            ends = [process.communicate(timeout=300)[0] for process in (mine, theirs)]
             assert (mine.returncode, theirs.returncode) == (0, 0), ends
             for one in (house, other):
                 found = one.document("show", "latest")

@@ -63,7 +63,7 @@ def waves(house: House) -> Path:
 
 @pytest.fixture(scope="module")
 def steered(house: House, waves: Path) -> dict[str, Any]:
-    """A run that was steered three times, with its job killed after the first and its runner after the second order."""
+    """A run that was steered three times; its job is killed, then its runner, then its job host."""
     words = ("run", waves, "--target", "high", "--no-deploy", "--epochs", EPOCHS, "--detach")
     run = house.document(*words)["run_id"]
     folder = house.workspace / "neural" / run
@@ -76,6 +76,7 @@ def steered(house: House, waves: Path) -> dict[str, Any]:
     kill(runner_of(house))
     house.document("show", run)  # whoever looks starts the next runner
     second = seen(house, run, "steered", order=judged)
+    kill(int(json.loads((folder / "jobs" / "host.json").read_text())["pid"]))
     stop = house.document("steer", run, "--stop-early")["order"]["id"]
     third = seen(house, run, "steered", order=stop)
     wait_for(house, run, {"finished", "rejected"})
@@ -118,3 +119,21 @@ def test_that_it_was_steered_is_on_record_and_in_the_report(house: House, steere
     assert report.count("A person steered this training after epoch") == 3
     refused = house.document("steer", run, "--rate", "0.5", code=3)
     assert refused["error"]["code"] == "run.ended"
+
+
+@pytest.mark.slow
+def test_it_is_compared_with_a_run_that_nobody_steered(house: House, steered: dict[str, Any], waves: Path) -> None:
+    plain = house.document("run", waves, "--target", "high", "--no-deploy", "--epochs", 4, code=None)["run_id"]
+    found = house.document("compare", steered["run"], plain)
+    assert found["comparable"], found["why_not"]
+    assert [len(row["steered"]) for row in found["runs"]] == [3, 0]
+    assert found["differences"]["training.epochs"][1] == 4
+    for row in found["runs"]:
+        own = row["metrics"]["accuracy"]
+        assert own["provenance"]["split"] == "test" and own["interval"][0] < own["value"] < own["interval"][1]
+        assert row["parameters"]["value"] > 0 and row["training_seconds"]["unit"] == "s"
+    assert found["best"]["run_id"] == max(found["runs"], key=lambda row: row["metrics"]["accuracy"]["value"])["run_id"]
+    assert steered["run"] in house.say("compare", plain, steered["run"]).stdout
+    listed = house.document("models")["models"]
+    assert steered["run"] in {row["run_id"] for row in listed}
+    assert all(row["bytes"] > 0 for row in listed)

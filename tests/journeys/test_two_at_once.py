@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from tests.journeys.conftest import PENGUINS, House, a_house, heard, of_test, wait_for
-from tests.journeys.test_redis_away import free_port, redis_server
+from tests.journeys.test_redis_away import redis_server
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 SPECIES = (PENGUINS, "--target", "species")
@@ -26,10 +27,10 @@ def wide() -> Iterator[House]:
         yield found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_same_command_twice_at_once_is_two_whole_runs_and_one_served_name(wide: House) -> None:
     with wide.start("run", *SPECIES, "--json") as one, wide.start("run", *SPECIES, "--json") as two:
-        documents = [json.loads(process.communicate(timeout=150)[0]) for process in (one, two)]
+        documents = [json.loads(process.communicate(timeout=300)[0]) for process in (one, two)]
     assert (one.returncode, two.returncode) == (0, 0)
     assert len({found["run_id"] for found in documents}) == 2
     assert of_test(documents[0]) == of_test(documents[1])
@@ -38,7 +39,7 @@ def test_the_same_command_twice_at_once_is_two_whole_runs_and_one_served_name(wi
     assert len(runners(wide)) == 1
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_run_stopped_by_down_goes_on_when_somebody_looks(wide: House) -> None:
     earlier = wide.document("show", "latest")
     run = wide.document("run", *SPECIES, "--no-deploy", "--from", earlier["run_id"], "--detach")["run_id"]
@@ -49,7 +50,7 @@ def test_a_run_stopped_by_down_goes_on_when_somebody_looks(wide: House) -> None:
     wide.say("down")
     assert runners(wide) == []
     with wide.start("watch", run) as watching:
-        said = watching.communicate(timeout=150)[0]
+        said = watching.communicate(timeout=300)[0]
     final = wide.document("show", run)
     assert (watching.returncode, final["status"]) == (0, "finished"), said
     assert of_test(final) == of_test(earlier)
@@ -61,7 +62,7 @@ def runners(house: House) -> list[int]:
     return [one.pid for one in psutil.process_iter(["cmdline"]) if (one.info["cmdline"] or [])[-3:] == last]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_runner_that_comes_back_cannot_disturb_the_run_that_another_took_over(tmp_path: Path) -> None:
     port = free_port()
     url = {"NEUROLOOM_REDIS_URL": f"redis://127.0.0.1:{port}/0"}
@@ -80,7 +81,7 @@ def test_a_runner_that_comes_back_cannot_disturb_the_run_that_another_took_over(
             assert watching.stdout is not None
             heard(watching.stdout, r"^train: started")
             os.kill(stalled[0], signal.SIGCONT)
-            said = watching.communicate(timeout=150)[0]
+            said = watching.communicate(timeout=300)[0]
         final = wait_for(second, run, {"finished", "failed"})
         assert (watching.returncode, final["status"]) == (0, "finished"), said
         assert "was taken over by another runner" in (first.home / "runner.log").read_text()

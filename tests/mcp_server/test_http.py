@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import httpx2
@@ -139,6 +141,20 @@ def test_what_is_no_json_is_refused_and_the_server_lives(closed: Served) -> None
     assert post(closed, **closed.headers).status_code == 200
 
 
+def test_white_space_around_the_values_of_headers_is_not_part_of_them(closed: Served) -> None:
+    address = urlsplit(closed.url)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=60)
+    try:
+        connection.putrequest("POST", "/mcp", skip_host=True)
+        headers = {**JSON, **closed.headers, "Host": "localhost", "Content-Length": str(len(json.dumps(INITIALIZE)))}
+        for name, value in headers.items():
+            connection.putheader(name, f"  {value} \t ")
+        connection.endheaders(json.dumps(INITIALIZE).encode())
+        assert connection.getresponse().status == 200
+    finally:
+        connection.close()
+
+
 def test_a_session_belongs_to_the_token_that_opened_it(closed: Served) -> None:
     session = post(closed, **closed.headers).headers["Mcp-Session-Id"]
     other = Tokens(closed.home).create("other", ["admin"])
@@ -248,15 +264,25 @@ def test_the_address_is_told_as_clients_write_it() -> None:
     assert public_address(proxied, 8765) == "http://chat.example.org:443/mcp"
 
 
+def refused_start(home: Path, settings: dict[str, Any], *flags: str) -> str:
+    """What a server says that does not start."""
+    command = [sys.executable, "-m", "tests.mcp_server.tiny_server", json.dumps(settings), *flags]
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"NEUROLOOM_HOME": str(home)}
+    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode != 0
+    assert not Tokens(home).path.exists()
+    return ended.stderr
+
+
 def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "tests.mcp_server.tiny_server", json.dumps({"port": port})]
-        environment = os.environ | {"NEUROLOOM_HOME": str(tmp_path)}
-        root = Path(__file__).resolve().parents[2]
-        ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
-    assert f"cannot listen on '127.0.0.1' port {port}" in ended.stderr
-    assert not Tokens(tmp_path).path.exists()
+        assert f"cannot listen on '127.0.0.1' port {port}" in refused_start(tmp_path, {"port": port})
+
+
+def test_a_server_that_strangers_would_reach_does_not_start(tmp_path: Path) -> None:
+    assert "no name is allowed for it" in refused_start(tmp_path, {"host": "0.0.0.0", "port": 0})
 
 
 def test_sigterm_ends_the_server_well_though_a_stream_is_open(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from app.cli import main
 from mcp_server.principal import SCOPES, Principal, widened
 from mcp_server.tokens import Tokens
 from memory.errors import UsageError
+from phases.lock import only_one
 
 MANY = """
 import sys
@@ -75,6 +76,16 @@ def test_the_last_use_is_noted_once_a_minute(tmp_path: Path) -> None:
         tokens.verify(made)
         seen.append(tokens.list()[0].last_used_at)
     assert seen == [start, start, start + timedelta(seconds=61)]
+
+
+def test_a_file_that_another_process_holds_is_read_and_left_alone(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    made = tokens.create("laptop", ["read"])
+    with only_one(tmp_path / ".tokens.json.lock"):
+        assert tokens.verify(made) is not None
+        assert tokens.list()[0].last_used_at is None
+    assert tokens.verify(made) is not None
+    assert tokens.list()[0].last_used_at is not None
 
 
 def test_each_scope_holds_the_ones_before_it() -> None:

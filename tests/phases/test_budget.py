@@ -9,8 +9,10 @@ import pytest
 
 from memory.errors import InputError
 from memory.store import Memory
+from phases import configure
 from phases.active_run import ActiveRun
 from phases.budget import Need, agree, agreed, asks_over_budget
+from phases.measure import measurement
 from phases.questions import check_answer, ends_the_run
 from phases.request import RunRequest
 from phases.services.runs import Runs
@@ -90,6 +92,16 @@ async def test_too_little_memory_is_asked_about_instead_of_refused(held: Held) -
     [question] = person.asked
     assert question["choices"] == ["continue", "cancel"]
     assert "needs about 300 MB of memory, and there are 200" in question["text"]
+
+
+async def test_memory_that_does_not_fit_blocks_only_where_nobody_is_asked(held: Held) -> None:
+    for asks in (True, False):
+        run = await held(Policy(ask_over_budget=asks))
+        needed = measurement(run, 1e12, "MB", job="preflight-1")
+        preflight = {"memory_mb": needed, "parameters": 10, "finite": True, "overfit": {"passed": True}}
+        checks = configure._gate(run, 1, preflight, [])
+        [memory] = [check for check in checks if check.name == "memory_fits"]
+        assert (memory.passed, memory.blocking) == (False, not asks)
 
 
 async def test_nobody_is_asked_when_it_fits_or_the_policy_or_a_yes_says_so(held: Held) -> None:

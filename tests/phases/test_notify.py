@@ -100,6 +100,21 @@ async def test_no_address_or_password_is_told_when_nothing_answers(
     assert SECRET not in json.dumps([found, kept.value]) + caplog.text + repr(settings)
 
 
+async def test_a_mail_server_without_the_encryption_that_was_asked_for_gets_no_mail(memory: Memory, run: str) -> None:
+    async with mailbox() as box:
+        settings = NotifySettings(
+            desktop=False,
+            mail_to="person@example.org",
+            smtp_host="127.0.0.1",
+            smtp_port=box.port,
+            smtp_user="person",
+            smtp_password=SECRET,
+        )
+        await tell(settings, memory, notice(run))
+    assert [(one["outcome"], one["why"]) for one in await records(memory, run)] == [("failed", "SMTPNotSupportedError")]
+    assert box.mails == []
+
+
 async def test_a_desktop_is_told_by_notify_send(
     memory: Memory, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

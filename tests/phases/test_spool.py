@@ -15,6 +15,7 @@ from memory.store import Memory
 from phases import spool
 from phases.identity import workspace_id
 from phases.request import RunRequest
+from phases.services.notes import Notes
 from phases.services.runs import Runs
 
 TAKER = Path(__file__).with_name("mortal_taker.py")
@@ -113,6 +114,15 @@ async def test_a_line_that_cannot_be_taken_is_set_aside_with_the_reason(
     aside = list(spool.set_aside(home))
     assert len(aside) == 5 and all(one["why"] for one in aside)
     assert "No Such Key!" in aside[-1]["line"]
+
+
+async def test_a_door_that_stays_open_reads_what_hooks_left_since(
+    memory: Memory, home: Path, runs: Runs, tmp_path: Path
+) -> None:
+    notes = Notes(memory, runs)
+    assert await notes.list("latest") == []
+    spool.append(home, spool.claim(spool.whereabouts(tmp_path, "test"), "config", {"epochs": 3}))
+    assert await notes.get("latest", "neural/config") == {"epochs": 3}
 
 
 def test_the_spool_is_private_and_bounded(tmp_path: Path) -> None:

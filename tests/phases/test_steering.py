@@ -179,16 +179,18 @@ async def test_an_order_is_for_the_job_it_was_given_to_and_no_later_attempt_or_r
     active.current_job = "train-2"
     await Orders(active, "0").relay()
     assert not (active.root / "jobs" / "train-2").exists()
-    assert "steering" not in await recipe_of(memory, run)
+    recipe = await recipe_of(memory, run)
+    assert (recipe["decisions"], recipe["steered"]) == ({}, True)
 
 
-async def test_an_order_that_came_after_the_last_epoch_is_said_to_be_missed(
+async def test_an_order_that_nothing_obeyed_any_more_is_said_to_be_missed(
     steering: Steering, training: Training, memory: Memory, held: Callable[[str], Any]
 ) -> None:
     run = await training()
     first, second = [(await steering.steer(run, SteerOrder.said(rate=0.5), "cli"))["order"]["id"] for _ in range(2)]
     active = await held(run)
-    missed = await train._missed(active, "train-1", {"steered": [{"order": first, "epoch": 3, "rate": 0.5}]})
+    assert await train._missed(active, 2, {"steered": []}) == [], "orders of another attempt are not looked at"
+    missed = await train._missed(active, 1, {"steered": [{"order": first, "epoch": 3, "rate": 0.5}]})
     assert missed == [second]
     [event] = [event for _, event in await memory.events(run) if event["type"] == "steer_missed"]
     assert event["order"] == second

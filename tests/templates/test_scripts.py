@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -30,6 +29,7 @@ from templates.deploy_sh.context import DeployShContext
 from templates.deployment_md.context import DeploymentMdContext
 from templates.serve.context import ServeContext, ServeDefaults
 from templates.validation_py.context import ValidationPyContext
+from tests.ports import free_port
 from tests.templates.model_kit import EXAMPLE, LABELS, write_attempt
 
 
@@ -256,8 +256,7 @@ def guide(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> s
     """The guide of a published workspace that uses a free port."""
     _publish(workspace)
     (workspace / "requirements.txt").write_text("")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     context = DeployShContext(name="penguins", version="1.0.0", port=port)
     (workspace / "scripts" / "deploy.sh").write_text(render("deploy_sh", context))
     (workspace / "scripts" / "deploy.sh").chmod(0o755)

@@ -41,7 +41,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.dataset = read(folder / "configs" / "dataset.json")
+        self.published = (folder / "models" / "model.onnx").exists()
         self.splits: dict[str, list[int]] = {
             name: rows for name, rows in read(folder / "data" / "splits.json").items() if isinstance(rows, list)
         }
@@ -50,6 +50,8 @@ class Run:
         if len(kept) != 1:
             raise SystemExit(f"{len(kept)} attempts hold predictions.npz; exactly one reads the test split")
         self.attempt = kept[0].parent
+        linked = folder / "configs" / "dataset.json"  # absent where nothing was published
+        self.dataset = read(linked if linked.exists() else self.attempt / "configs" / "dataset.json")
         self.arrays = self.kept("predictions.npz")
         labels = self.dataset.get("labels")
         self.labels: list[str] | None = None if labels is None else [str(label) for label in labels]
@@ -135,7 +137,7 @@ def row_code(run: Run) -> Any:
     places = [run.attempt / "scripts" / "rows", run.folder / "scripts" / "rows", here]
     folder = next(place for place in places if (place / "__init__.py").exists())
     spec = importlib.util.spec_from_file_location(
-        "reevaluated_rows", folder / "__init__.py", submodule_search_locations=[str(folder)]
+        f"reevaluated_rows_{run.folder.name}", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     assert spec is not None
     assert spec.loader is not None

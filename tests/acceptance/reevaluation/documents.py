@@ -48,12 +48,12 @@ def check_results(run: Run, memory: Document, results: Document, check: Check) -
         "dataset": run.dataset,
         "nodes-deployed": memory[f"nodes-{attempt}"],
         "artifacts": {"attempt": int(attempt), "sha256": _hashes(run, memory["artifacts"]["sha256"])},
-        "model-view": _model(run, memory),
-        "deployment-ready": _model(run, memory),
         "test-reads": [{"job": "test", "attempt": int(attempt)}],
         "environment": _machine(memory["environment"]),
         "monitoring": memory["monitoring"] | {"alerts": _alerts(run, memory["monitoring"]["alerts"])},
     }
+    if run.published:
+        expected |= dict.fromkeys(("model-view", "deployment-ready"), _model(run, memory))
     for key, value in expected.items():
         check.same(f"memory {key}", memory[key], value)
     check_state(memory, check)
@@ -104,6 +104,10 @@ def check_state(memory: Document, check: Check) -> None:
     """Phases took what lies between their recorded times, and what earlier attempts of them took."""
     state = memory["state"]
     for place, phase in enumerate(state["phases"], 1):
+        if phase["status"] == "skipped":
+            absent = phase["seconds"] is None and f"phase{place}-complete" not in memory
+            check.true(f"state {phase['name']} was skipped and has figures", absent)
+            continue
         took = seconds(phase["started_at"], phase["finished_at"]) + phase["spent"]
         check.equal(f"state {phase['name']} seconds", phase["seconds"], took, 2e-3)
         complete = memory[f"phase{place}-complete"]
@@ -129,27 +133,44 @@ def check_answer(run: Run, answer: Document, memory: Document, check: Check) -> 
                 **{key: row[key] for key in ("name", "comparison", "threshold", "passed", "blocking")},
                 "measured": plain(row),
             }
-            for row in memory[f"phase{place}-complete"]["gate"]
+            for row in memory.get(f"phase{place}-complete", {"gate": ()})["gate"]
         ]
         phases.append({**{key: phase[key] for key in ("name", "status", "seconds")}, "gate": rows})
-    served = memory["deployment-view"]
+    served = memory.get("deployment-view")
     expected = {
         "run_id": run.folder.name,
-        "status": "deployed",
+        "status": "rejected" if served is None else "deployed",
         "phases": phases,
         "metrics": test["metrics"] | {"gap": evaluate["gap"]} | speeds,
         "baselines": test["baselines"],
         "importance": evaluate["importance"],
-        "model": memory["model-view"],
-        "deployment": {key: served[key] for key in ("name", "url", "pid", "example_request")},
+        "model": memory.get("model-view"),
+        "deployment": served and {key: served[key] for key in ("name", "url", "pid", "example_request")},
         "report": str(run.folder / "reports" / "performance-report.md"),
         "workspace": str(run.folder),
-        "error": None,
+        "error": memory["error"] if served is None else None,
     }
     check.same("--json", answer, expected)
+    if served is None:
+        refused = [row for row in memory["gate-validate"] if row["blocking"] and not row["passed"]]
+        said = "; ".join(f"{row['name']}: {_refusal(row)}" for row in refused)
+        check.true("--json error tells other figures", answer["error"]["message"].endswith(f" refused: {said}"))
+        return
     stored = read(run.folder / "tests" / "validation_rows.json")["rows"][0]
     check.same("example_request", answer["deployment"]["example_request"], stored)
     check.true("the deployment's process", number(served["pid"]))
+
+
+def _refusal(row: Document) -> str:
+    """What was measured and what was needed, as the message of a refusal says it."""
+    told = []
+    for one in (row["measured"], row["threshold"]):
+        if isinstance(one, dict):
+            value, unit = one["value"], one["unit"]
+            told.append(f"{value:.4f}" if unit == "fraction" else f"{value:.4g} {unit}")
+        else:
+            told.append({True: "yes", False: "no"}[one] if isinstance(one, bool) else f"{one:g}")
+    return f"measured {told[0]}, needed {row['comparison']} {told[1]}"
 
 
 def plain(row: Document) -> Any:
@@ -192,7 +213,8 @@ def check_origins(run: Run, documents: Document, check: Check) -> None:
 
 def check_decisions(run: Run, memory: Document, check: Check) -> None:
     """Each number in a decision's evidence stands in what the agent was given: results, facts, request, machine."""
-    given = [memory[key] for key in ("request", "environment", "dataset", "state", "attempts", "deployment-view")]
+    keys = ("request", "environment", "dataset", "state", "attempts", "deployment-view")
+    given = [memory[key] for key in keys if key in memory]
     given += [read(path) for path in sorted(run.folder.glob("jobs/*/result.json"))]
     given += [record["value"] for record in memory["decisions"]]
     counts = [len(memory["dataset"]["features"]), len(run.labels or [1]), run.frame.width]

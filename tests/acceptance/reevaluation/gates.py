@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 from tests.acceptance.reevaluation.artifacts import Run, read, sha256
+from tests.acceptance.reevaluation.champion import champion_row
 from tests.acceptance.reevaluation.checks import Anything, Check, Figure
 from tests.acceptance.reevaluation.scores import Document
 
@@ -43,13 +44,15 @@ def check_rows(what: str, rows: list[Row], expected: dict[str, tuple[Any, Any]],
 
 def check_gates(run: Run, memory: Document, results: Document, check: Check) -> None:
     """The five gates of the run, as memory keeps them."""
-    gates = {number: memory[f"phase{number}-complete"]["gate"] for number in range(1, 6)}
+    gates = {number: memory[f"phase{number}-complete"]["gate"] for number in range(1, 6 if run.published else 5)}
     check_rows("gate setup", gates[1], _setup(run), check)
     check_rows("gate configure", gates[2], _configure(run, memory), check)
     check_rows("gate train", gates[3], _train(run, memory), check)
     failed = {} if any(one["passed"] for one in memory["attempts"]) else {"candidate_passed": (False, True)}
-    check_rows("gate validate", gates[4], _judged(memory, results, "final") | failed, check)
-    check_rows("gate deploy", gates[5], _deploy(run, memory), check)
+    challenged = champion_row(results["test"]["champion"], gates[4])
+    check_rows("gate validate", gates[4], _judged(memory, results, "final") | challenged | failed, check)
+    if run.published:
+        check_rows("gate deploy", gates[5], _deploy(run, memory), check)
     check.same("gate-validate", memory["gate-validate"], gates[4])
     for key in [key for key in memory if key.startswith("rollout-checks")]:
         check.same(key, memory[key], gates[5][5:])

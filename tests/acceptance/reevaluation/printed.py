@@ -31,8 +31,9 @@ def check_printed(run: Run, memory: Document, check: Check) -> None:
     pages = {
         "report.md": markdown_page((reports / "performance-report.md").read_text("utf-8")),
         "report.html": html_page((reports / "performance-report.html").read_text("utf-8")),
-        "MODEL_CARD.md": markdown_page((run.folder / "models" / "MODEL_CARD.md").read_text("utf-8")),
     }
+    if run.published:
+        pages["MODEL_CARD.md"] = markdown_page((run.folder / "models" / "MODEL_CARD.md").read_text("utf-8"))
     for name, page in pages.items():
         _check_tables(name, page, run, memory, check)
         for section in [one for one in page.tables if one.startswith("Where the figures")]:
@@ -43,7 +44,8 @@ def check_printed(run: Run, memory: Document, check: Check) -> None:
             check.true(f"{name}: {printed} has no source", False)
         check.compared += len(text.split())
     _check_values(pages["report.html"], memory, check)
-    check.true("the card has another number of tables", "How well it does" in pages["MODEL_CARD.md"].tables)
+    if run.published:
+        check.true("the card has another number of tables", "How well it does" in pages["MODEL_CARD.md"].tables)
 
 
 def _without_times(name: str, text: str, memory: Document, check: Check) -> str:
@@ -149,7 +151,7 @@ def _report_tables(run: Run, memory: Document) -> dict[str, Table]:
 def _gates(memory: Document) -> Iterator[list[str]]:
     """Gate rows: name, measured, needed; Markdown puts the phase before, which is looked past."""
     for place in range(1, 6):
-        for row in memory[f"phase{place}-complete"]["gate"]:
+        for row in memory.get(f"phase{place}-complete", {"gate": ()})["gate"]:
             measured, limit = row["measured"], row["threshold"]
             said = (
                 figure(measured) if isinstance(measured, dict) else {True: "yes", False: "no"}.get(measured, measured)
@@ -176,8 +178,9 @@ def _known(run: Run, memory: Document) -> Iterator[float]:
     yield from (float(len(rows)) for rows in run.splits.values())
     yield float(len(memory["artifacts"]["sha256"]))
     yield float(min(64, len(read(run.folder / "tests" / "validation_rows.json")["rows"])))
-    checks = [row for place in range(1, 6) for row in memory[f"phase{place}-complete"]["gate"]]
-    yield from map(float, (len(checks), len(memory["phase5-complete"]["gate"]), len(run.fields), run.frame.width))
+    gates = [memory[key]["gate"] for key in (f"phase{place}-complete" for place in range(1, 6)) if key in memory]
+    checks = [row for gate in gates for row in gate]
+    yield from map(float, (len(checks), len(gates[-1]), len(run.fields), run.frame.width))
     for row in checks:
         if isinstance(row["measured"], dict):
             yield row["measured"]["provenance"]["load"]
@@ -203,13 +206,14 @@ def _names(run: Run, memory: Document) -> Iterator[str]:
     """Texts that hold digits and are no numbers: hashes, times, paths, versions, names of columns and labels."""
     request, data = memory["request"], memory["dataset"]["sha256"]
     yield from (run.folder.name, str(run.folder), data, data[:12], request["data"], request["code_version"])
-    yield from (memory["model-view"]["name"], memory["model-view"]["version"], request["goal"] or "")
+    if run.published:
+        yield from (memory["model-view"]["name"], memory["model-view"]["version"])
+        yield from read(run.folder / "models" / "model-metadata.json")["versions"].values()
+    yield request["goal"] or ""
     yield from (str(value) for value in memory["environment"].values() if isinstance(value, str))
     yield from run.facts
     yield from run.labels or ()
     yield from (level for field in run.preprocessing["fields"] for level in field.get("levels") or ())
-    metadata = read(run.folder / "models" / "model-metadata.json")
-    yield from metadata["versions"].values()
     yield from (f"node-{place}" for place in range(len(memory["nodes-deployed"])))
     for record in memory["decisions"]:
         yield record["key"]

@@ -201,14 +201,16 @@ def falling(check: Check, what: str, rows: list[Document]) -> None:
     check.true(f"{what} is not in falling order", drops == sorted(drops, reverse=True))
 
 
-def check_split(split: Split, reported: Document, check: Check) -> None:
-    """Every number of the split's document."""
+def check_split(split: Split, reported: Document, check: Check, champion: Document | None = None) -> None:
+    """Every number of the split's document; `champion` is what it must say of the model that was challenged."""
     check_predictions(split, check)
     if split.name == "test":
         if reported["robustness"] is not None:
             falling(check, "robustness", reported["robustness"]["missing"])
         check.same(
-            "test", {**reported, "robustness": by_column(reported["robustness"], "missing")}, expected_test(split)
+            "test",
+            {**reported, "robustness": by_column(reported["robustness"], "missing")},
+            expected_test(split) | {"champion": champion},
         )
         return
     falling(check, "importance", reported["importance"])

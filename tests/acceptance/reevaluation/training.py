@@ -13,7 +13,10 @@ SMALLEST = float(np.finfo(np.float32).eps)
 
 
 def expected_training(split: Split) -> Document:
-    """The training result; `split` is the validation split, whose kept predictions give loss and metric again."""
+    """The training result of a run that nobody steered.
+
+    `split` is the validation split, whose kept predictions give loss and metric again.
+    """
     run = split.run
     settings, epochs = read(run.attempt / "configs" / "training.json"), _epochs(run)
     held = [row["validation_loss"] for row in epochs]
@@ -36,6 +39,9 @@ def expected_training(split: Split) -> Document:
         "metric_name": "rmse" if regression else "accuracy",
         "metric": Figure(metric, "target" if regression else "fraction", "validation", tolerance=1e-5),
         "seconds": Figure(None, "s"),
+        "chosen_by": "loss",
+        "steered": [],
+        "steering_missed": [],
         "rows_per_second": Figure(speeds[len(speeds) // 2], "rows/s"),
         "peak_memory_mb": Figure(None, "MB"),
         "checkpoints": [_checkpoint(run, path.stem) for path in sorted(run.attempt.glob("checkpoints/*.json"))],

@@ -59,6 +59,8 @@ def figure(found: Any) -> str:
     name = found["unit"]
     suffix = SHORT.get(name, f" {name}")
     text = digits(found["value"], name) + suffix
+    if text == "1 rows":
+        text = "1 row"
     if found.get("interval") is None:
         return text
     low, high = (digits(end, name) + suffix for end in found["interval"])

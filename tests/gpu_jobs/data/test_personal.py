@@ -69,6 +69,11 @@ def test_a_name_counts_only_where_the_kind_of_the_cells_allows_it() -> None:
     assert personal(frame, told) == {"zip": "postal_code"}
 
 
+def test_a_number_that_is_named_as_an_identifier_is_one_and_a_count_of_rows_is_not() -> None:
+    frame, told = typed_table({"order_id": [str(4711 + 3 * i) for i in range(60)], "step": [str(i) for i in range(60)]})
+    assert personal(frame, told) == {"order_id": "id"}
+
+
 def test_a_description_names_only_categories_that_several_rows_share_and_nothing_personal() -> None:
     towns = ["north"] * 30 + ["south"] * 25 + ["alone"] * (SHARED - 1) + [""] * 1
     frame, told = typed_table(

@@ -113,6 +113,15 @@ def test_classes_of_a_personal_target_are_masked() -> None:
     assert "Ann" not in json.dumps(told) and "Ann" not in Privacy("samples", schema).text("positive is 'Ann'")
 
 
+def test_points_of_curves_and_residuals_do_not_leave_because_each_is_a_row() -> None:
+    scores = {
+        "split": "test", "rows": 9, "metric": "rmse", "residuals": {"points": [[71.25, 70.1]], "target": [71.25]},
+        "roc": [{"label": "yes", "points": [[0.1, 71.25]]}], "pr": [{"points": [[71.25]]}], "metrics": {},
+    }  # fmt: skip
+    told = Privacy("aggregates", SCHEMA).memory("validation", scores)
+    assert told == {"split": "test", "rows": 9, "metric": "rmse", "metrics": {}}
+
+
 def test_asserted_values_pass_bounded_and_unknown_names_are_refused_with_the_way_out() -> None:
     privacy = Privacy("schema", SCHEMA)
     assert privacy.memory("asserted/note", {"by hand": [1, "checked"]}) == {"by hand": [1, "checked"]}

@@ -57,6 +57,12 @@ def test_numbers_that_are_cells_are_masked_quoted_or_stated() -> None:
     assert masked("values such as '41', \"42\" and `43`", KNOWN) == f"values such as {CELL}, {CELL} and {CELL}"
 
 
+def test_of_an_exception_of_a_library_only_the_type_is_told() -> None:
+    told = masked("the job crashed: pydantic_core.ValidationError: 1 error\n  input_value=qxcell, 41.5", KNOWN)
+    assert told.startswith("the job crashed: pydantic_core.ValidationError (what it says") and "41" not in told
+    assert "qx" not in masked("ComputeError: qxcell", KNOWN)
+
+
 def test_apostrophes_of_words_are_no_quotes() -> None:
     told = "the sandbox's answer doesn't fit the runs' table"
     assert masked(told, KNOWN) == told

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,18 @@ async def test_what_is_no_regular_file_is_refused(datasets: Datasets, workspace:
                      "absent.csv": "input.missing_file"}  # fmt: skip
 
 
+@pytest.mark.parametrize("path", [".env", ".hidden/t.csv", "secrets", "id_rsa", "notes.md", "app.py"])
+async def test_a_chat_cannot_have_the_first_line_of_a_secret_told_as_columns(
+    datasets: Datasets, workspace: Path, path: str
+) -> None:
+    (workspace / path).parent.mkdir(exist_ok=True)
+    (workspace / path).write_text("PASSWORD,x\n1,2\n")
+    with pytest.raises(InputError) as refused:
+        await datasets.profile(path)
+    assert refused.value.code == "input.not_a_table"
+    assert datasets.anywhere().locate(f"./{path}") == workspace / path
+
+
 async def test_further_roots_may_be_named_and_a_person_at_the_terminal_has_none(
     workspace: Path, tmp_path: Path
 ) -> None:
@@ -201,6 +214,17 @@ async def test_lists_are_told_in_pages(datasets: Datasets) -> None:
         await datasets.add_inline(f"t-{i}", TABLE)
     assert await datasets.count() == 5
     assert [one.name for one in await datasets.list(limit=2, offset=3)] == ["t-3", "t-4"]
+
+
+async def test_what_a_killed_process_left_half_made_is_no_dataset_and_is_swept_after_a_day(datasets: Datasets) -> None:
+    for name, age in ((".new-fresh", 60.0), (".new-old", 2 * 86_400.0), (".gone-old", 2 * 86_400.0)):
+        left = datasets.store.folder / name
+        left.mkdir(parents=True)
+        (left / "table").write_text("half")
+        os.utime(left, (time.time() - age, time.time() - age))
+    assert await datasets.list() == []
+    await datasets.add_inline("t", TABLE)
+    assert sorted(path.name for path in datasets.store.folder.iterdir()) == [".new-fresh", "t"]
 
 
 async def test_a_folder_of_a_persons_own_is_no_dataset_and_is_left_alone(datasets: Datasets, workspace: Path) -> None:

@@ -24,7 +24,7 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Path, D
     monkeypatch.setattr(deployment, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(deployment, "MOST_CRASHES", 2)
     with tempfile.TemporaryDirectory(prefix="nl-") as folder:
-        one = Deployment(Path(folder), new_record("churn", []))
+        one = Deployment(Path(folder), new_record(Path(folder), "churn", []))
         await one.deploy(wish(Path(folder), "1.0.0"))
         yield Path(folder), one
         await one.stop()
@@ -83,12 +83,17 @@ def test_the_runs_whose_files_are_needed_are_those_served_and_those_to_go_back_t
     assert records.served_runs(tmp_path) == {"r-1.0.0", "r-2.0.0", "r-3.0.0"}
 
 
-def test_a_new_name_prefers_the_same_port_and_avoids_those_in_use() -> None:
-    first = new_record("churn", [])
-    assert new_record("churn", []).port == first.port
-    assert new_record("churn", [first]).port != first.port
+def test_a_new_name_prefers_the_same_port_and_avoids_those_in_use(tmp_path: Path) -> None:
+    first = new_record(tmp_path, "churn", [])
+    assert new_record(tmp_path, "churn", []).port == first.port
+    assert new_record(tmp_path, "churn", [first]).port != first.port
     with socket.create_server(("127.0.0.1", first.port)):
-        assert new_record("churn", []).port != first.port
+        assert new_record(tmp_path, "churn", []).port != first.port
+
+
+def test_state_folders_on_one_machine_do_not_begin_with_the_same_port() -> None:
+    first = {records.candidate_ports(Path(f"/home/{person}/state"), "churn", [])[0] for person in ("ann", "ben", "eve")}
+    assert len(first) == 3
 
 
 def test_a_record_survives_its_file(tmp_path: Path) -> None:
