@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phases.views import RunView
 
 FRESH_SECONDS = 0.2
+MOST_SHOWN = 63
 DOOR = "mcp"
 
 
@@ -36,6 +37,7 @@ class Session:
         self._opening = asyncio.Lock()
         self._services: Services | None = None
         self._looks: dict[str, tuple[float, asyncio.Task[RunView]]] = {}
+        self._shown: dict[str, tuple[RunView, dict[str, Any]]] = {}
 
     @asynccontextmanager
     async def living(self) -> AsyncIterator[Session]:
@@ -76,6 +78,14 @@ class Session:
         """A change was made: the next look is a new one."""
         self._looks.pop(run, None)
         self._looks.pop("latest", None)
+
+    async def shown(self, view: RunView) -> dict[str, Any]:
+        """The run's document after privacy, made once for each look at the run; it is read, never changed."""
+        seen, document = self._shown.get(view.run_id, (None, {}))
+        if seen is not view:
+            document = (await self.privacy(view)).run(view)
+            self._shown = {**dict(list(self._shown.items())[-MOST_SHOWN:]), view.run_id: (view, document)}
+        return document
 
     async def privacy(self, view: RunView | None = None) -> Privacy:
         """What may leave through this door, with the names that this run makes known."""
