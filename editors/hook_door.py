@@ -16,6 +16,7 @@ from editors.sessions import Sessions
 from phases import spool
 
 MOST_BYTES = 8 * 1024 * 1024
+PERSON_AT_PROMPT = frozenset({"cursor", "vscode"})  # what they take at a prompt is shown, and not given to the model
 
 
 class Answer(NamedTuple):
@@ -88,7 +89,7 @@ def _prompt(payload: Payload, place: Place) -> Answer:
     with sessions.changing(payload.session) as (session, new):
         if new:  # nobody announced it: what ended before it is no news, what is open is
             session.told = restoring.past(place.state, workspace)
-        person = payload.format == "cursor"  # what Cursor takes at a prompt is for the person, not for the model
+        person = payload.format in PERSON_AT_PROMPT
         heard = [mark.removeprefix("person:") for mark in session.told if mark.startswith("person:")]
         text, fresh = restoring.news(place.state, workspace, [*session.told, *heard] if person else session.told)
         session.told += [f"person:{one}" for one in fresh] if person else fresh
@@ -114,14 +115,17 @@ def _after(payload: Payload, place: Place) -> Answer:
 
     workspace, sessions = _here(payload, place)
     changed, text = list(_edited(payload, workspace)), ""
-    if not changed and payload.event != "postToolUse":
+    tells = payload.format in PERSON_AT_PROMPT and payload.event.lower() == "posttooluse"
+    if not changed and not tells:
         return Answer()
-    with sessions.changing(payload.session) as (session, _):
+    with sessions.changing(payload.session) as (session, new):
+        if new:  # some versions of Cursor announce no session
+            session.told = restoring.past(place.state, workspace)
         for path, name in changed:
             found = edits.record(path, name, sessions, payload.change if len(changed) == 1 else None)
             session.count("edits")
             _spool(payload, place, workspace, "edited", **found)
-        if payload.format == "cursor" and payload.event == "postToolUse":
+        if tells:
             text, fresh = restoring.news(place.state, workspace, session.told)
             session.told += fresh
     return _context(payload, text)
@@ -173,6 +177,8 @@ def _context(payload: Payload, text: str) -> Answer:
     """Text that is added to the conversation."""
     if not text:
         return Answer()
+    if payload.format == "vscode" and payload.kind == "prompt":
+        return Answer({"systemMessage": text})
     if payload.format != "cursor":
         event = {"session_start": "SessionStart", "prompt": "UserPromptSubmit"}.get(payload.kind, payload.event)
         return Answer({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}})

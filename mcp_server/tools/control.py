@@ -11,8 +11,8 @@ from pydantic import Field
 from mcp_server import asking, scopes
 from mcp_server.replies import reply
 from mcp_server.session import DOOR, session_of
+from mcp_server.tool import ToolInfo
 from mcp_server.tools.runs import ALIASES, FOLLOWED, followed
-from mcp_server.toolset import ToolInfo
 from mcp_server.words import Run, Short
 from phases.views import QuestionView, RunView
 

@@ -10,7 +10,7 @@ from mcp.types import CallToolResult
 
 from mcp_server.replies import reply
 from mcp_server.session import session_of
-from mcp_server.toolset import ToolInfo
+from mcp_server.tool import ToolInfo
 
 
 async def doctor(ctx: Context[Any, Any]) -> CallToolResult:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mcp_server.replies import reply
 from mcp_server.session import DOOR, session_of
-from mcp_server.toolset import ToolInfo
+from mcp_server.tool import ToolInfo
 from mcp_server.words import Run
 
 Key = Annotated[str, Field(min_length=1, max_length=220)]

@@ -12,8 +12,8 @@ from pydantic import Field
 from mcp_server import details
 from mcp_server.replies import reply
 from mcp_server.session import session_of
+from mcp_server.tool import ToolInfo
 from mcp_server.tools.runs import Limit, Offset
-from mcp_server.toolset import ToolInfo
 from mcp_server.words import Short
 
 Row = dict[Annotated[str, Field(max_length=200)], Any]

@@ -13,8 +13,8 @@ from pydantic import Field
 from mcp_server import briefs, details, figures
 from mcp_server.replies import reply
 from mcp_server.session import session_of
+from mcp_server.tool import ToolInfo
 from mcp_server.tools.runs import ALIASES
-from mcp_server.toolset import ToolInfo
 from mcp_server.words import Run, Short
 
 Runs = Annotated[list[Run], Field(min_length=2, max_length=10)]

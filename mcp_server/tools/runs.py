@@ -13,7 +13,7 @@ from pydantic import Field
 from mcp_server import asking, briefs, details, principal, scopes, waiting
 from mcp_server.replies import reply
 from mcp_server.session import DOOR, Session, session_of
-from mcp_server.toolset import ToolInfo
+from mcp_server.tool import ToolInfo
 from mcp_server.words import Run, Short
 from phases.views import RunView
 

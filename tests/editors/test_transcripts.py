@@ -23,12 +23,9 @@ def context(found: Answer, event: str) -> str:
     return str(found.document["hookSpecificOutput"]["additionalContext"])
 
 
-@pytest.mark.parametrize("kind", LIKE_CLAUDE)
-def test_a_conversation_is_restored_told_the_news_once_and_kept_off_the_run(
-    kind: str, place: Place, workspace: Path, told: Told
-) -> None:
+def test_a_conversation_is_restored_and_told_the_news_once(place: Place, workspace: Path, told: Told) -> None:
     told("running", "10:00:00")
-    editor = Editor(kind, place, workspace)
+    editor = Editor("claude-code", place, workspace)
     beginning = context(editor.send("SessionStart", source="startup"), "SessionStart")
     assert RUN in beginning and "is running" in beginning
     assert editor.send("UserPromptSubmit", prompt="how is it going?") == Answer()
@@ -83,10 +80,37 @@ def test_a_conversation_that_nobody_announced_hears_open_questions_but_no_old_en
     assert SECOND in text and RUN not in text
 
 
+def test_a_cursor_that_announces_no_session_hears_of_what_is_open_after_its_first_tool(
+    place: Place, workspace: Path, told: Told
+) -> None:
+    told("finished", "09:00:00")
+    told("waiting", "10:00:00", run=SECOND, question=QUESTION)
+    found = Editor("cursor", place, workspace).send("postToolUse", tool_name="Shell", tool_input={"command": "ls"})
+    assert found.document is not None
+    assert SECOND in found.document["additional_context"] and RUN not in found.document["additional_context"]
+
+
 def test_a_session_starts_in_a_folder_below_the_workspace_too(place: Place, workspace: Path, told: Told) -> None:
     told("running", "10:00:00")
     (workspace / "src" / "deep").mkdir(parents=True)
     assert RUN in context(Editor("claude-code", place, workspace / "src" / "deep").send("SessionStart"), "SessionStart")
+
+
+def test_vscode_tells_the_person_at_the_prompt_and_the_model_after_a_tool(
+    place: Place, workspace: Path, told: Told
+) -> None:
+    told("running", "10:00:00")
+    editor = Editor("vscode", place, workspace)
+    editor.send("SessionStart", source="new")
+    told("failed", "10:05:00", error={"code": "run.disk_full", "message": "x"})
+    asked = editor.send("UserPromptSubmit", prompt="?")
+    assert asked.document is not None and list(asked.document) == ["systemMessage"]
+    assert "failed (run.disk_full)" in asked.document["systemMessage"]
+    assert editor.send("UserPromptSubmit", prompt="?") == Answer()
+    tool = {"tool_name": "run_in_terminal", "tool_input": {"command": "ls"}, "tool_response": ""}
+    assert "run.disk_full" in context(editor.send("PostToolUse", **tool), "PostToolUse")
+    assert editor.send("PostToolUse", **tool) == Answer()
+    assert editor.send("UserPromptSubmit", prompt="?") == Answer()
 
 
 def test_cursor_tells_the_person_at_the_prompt_and_the_model_after_a_tool(

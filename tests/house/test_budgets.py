@@ -26,7 +26,9 @@ def functions(path: Path) -> Iterator[Function]:
 
 
 def is_command(node: Function) -> bool:
-    """A door function's declared options count as one parameter."""
+    """A door function's declared options, or a tool's arguments, count as one parameter."""
+    if any(one.arg == "ctx" for one in node.args.args) and isinstance(node, ast.AsyncFunctionDef):
+        return True
     return any("option" in ast.unparse(one) or "argument" in ast.unparse(one) for one in node.decorator_list)
 
 

@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -20,7 +21,7 @@ from gpu_jobs.training.schedule import rate_at
 from gpu_jobs.training.settings import TrainSettings
 from tests.journeys.conftest import House, wait_for
 
-EPOCHS = 3000
+EPOCHS = 150
 
 
 def seen(house: House, run: str, kind: str, **fields: Any) -> dict[str, Any]:
@@ -34,11 +35,31 @@ def seen(house: House, run: str, kind: str, **fields: Any) -> dict[str, Any]:
     raise AssertionError(f"{kind} {fields} was never told: {house.events(run)[-3:]}")
 
 
+def pid_of(path: Path) -> int:
+    """The process that a file of the job host names."""
+    return int(json.loads(path.read_text())["pid"])
+
+
 def kill(process: int) -> None:
     """End a process for good, and wait until it is gone."""
     found = psutil.Process(process)
     os.kill(process, signal.SIGKILL)
     psutil.wait_procs([found], timeout=30)
+
+
+@contextmanager
+def held_still(folder: Path, orders: int) -> Iterator[None]:
+    """The training job stands still in here, and goes on once it has been told so many orders."""
+    job, control = pid_of(folder / "process.json"), folder / "control.json"
+    os.kill(job, signal.SIGSTOP)
+    try:
+        yield
+        deadline = time.monotonic() + 90
+        while not control.exists() or len(json.loads(control.read_text())["orders"]) < orders:
+            assert time.monotonic() < deadline, "the order did not reach the job"
+            Event().wait(0.05)
+    finally:
+        os.kill(job, signal.SIGCONT)
 
 
 def runner_of(house: House) -> int:
@@ -50,11 +71,11 @@ def runner_of(house: House) -> int:
 
 @pytest.fixture(scope="module")
 def waves(house: House) -> Path:
-    """A seeded table from which there is something to learn for many epochs."""
+    """A seeded table that is soon learned well enough, and better for many epochs more."""
     draw, lines = random.Random(3), ["a,b,c,d,high"]
-    for _ in range(5_000):
+    for _ in range(6_000):
         a, b, c, d = (draw.gauss(0, 1) for _ in range(4))
-        z = a * b + math.sin(3 * c) * d + draw.gauss(0, 0.2)
+        z = a * b + 0.5 * math.sin(3 * c) + 0.3 * d + draw.gauss(0, 0.2)
         lines.append(f"{a:.4f},{b:.4f},{c:.4f},{d:.4f},{'yes' if z > 0.4 else 'no'}")
     path = house.workspace / "waves.csv"
     path.write_text("\n".join(lines) + "\n")
@@ -67,17 +88,21 @@ def steered(house: House, waves: Path) -> dict[str, Any]:
     words = ("run", waves, "--target", "high", "--no-deploy", "--epochs", EPOCHS, "--detach")
     run = house.document(*words)["run_id"]
     folder = house.workspace / "neural" / run
+    job = folder / "jobs" / "train-1"
     seen(house, run, "epoch")
-    slower = house.document("steer", run, "--rate", 0.5)["order"]["id"]
+    with held_still(job, 1):
+        slower = house.document("steer", run, "--rate", 0.5)["order"]["id"]
     first = seen(house, run, "steered", order=slower)
-    kill(int(json.loads((folder / "jobs" / "train-1" / "process.json").read_text())["pid"]))
+    kill(pid_of(job / "process.json"))
     seen(house, run, "resumed")
-    judged = house.document("steer", run, "--metric", "macro_f1", "--note", "classes matter")["order"]["id"]
-    kill(runner_of(house))
-    house.document("show", run)  # whoever looks starts the next runner
+    with held_still(job, 2):
+        kill(runner_of(house))
+        judged = house.document("steer", run, "--metric", "macro_f1", "--note", "classes matter")["order"]["id"]
     second = seen(house, run, "steered", order=judged)
-    kill(int(json.loads((folder / "jobs" / "host.json").read_text())["pid"]))
-    stop = house.document("steer", run, "--stop-early")["order"]["id"]
+    seen(house, run, "epoch", epoch=15)
+    with held_still(job, 3):
+        kill(pid_of(folder / "jobs" / "host.json"))
+        stop = house.document("steer", run, "--stop-early")["order"]["id"]
     third = seen(house, run, "steered", order=stop)
     wait_for(house, run, {"finished", "rejected"})
     return {"run": run, "folder": folder, "orders": [slower, judged, stop], "told": [first, second, third]}
