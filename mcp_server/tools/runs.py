@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,11 +92,8 @@ async def run_get(
     """How a run stands: phases, gates, metrics with their split, question, error. detail gives more of one kind."""
     session = session_of(ctx)
     view = await session.look(run)
-    shown = await session.shown(view)
-    document = briefs.brief(view, shown)
     if detail == "brief":
-        links = details.links(view)
-        return reply(document, briefs.words(view, shown), next=briefs.next_step(view), more=links)
+        return await followed(session, view)
     rows = await details.rows(session, view, await session.privacy(view), detail)
     page = rows[offset : offset + limit]
     more = f'run_get(run="{view.run_id}", detail="{detail}", offset={offset + limit})'
@@ -132,8 +130,11 @@ async def run_wait(
 
 
 async def followed(session: Session, view: RunView) -> CallToolResult:
-    """A run after a wait or a change."""
-    shown = await session.shown(view)
+    """A run in short, made once for each look at it."""
+    return await session.told(view, _told)
+
+
+def _told(view: RunView, shown: Mapping[str, Any]) -> CallToolResult:
     document, text = briefs.brief(view, shown), briefs.words(view, shown)
     return reply(document, text, next=briefs.next_step(view), more=details.links(view))
 
