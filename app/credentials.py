@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ class Credentials:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        self._keyring = _usable_keyring()
+
+    @cached_property
+    def _keyring(self) -> Any:
+        """The system's keyring, looked for when it is first needed; None where there is none."""
+        return _usable_keyring()
 
     def keep(self, name: str, secret: str) -> str:
         """Keep a secret and say where: `keyring` or the file's path.
@@ -52,9 +57,10 @@ class Credentials:
 
     def every(self, names: Iterable[str]) -> list[str]:
         """All secrets of the file, and those that the keyring has under these names; for keeping them out of texts."""
+        asked = list(names)
         kept = list(self._file().values())
-        if self._keyring is not None:
-            kept += [found for name in names if (found := _get(self._keyring, name)) is not None]
+        if asked and self._keyring is not None:
+            kept += [found for name in asked if (found := _get(self._keyring, name)) is not None]
         return kept
 
     def forget(self, name: str) -> bool:

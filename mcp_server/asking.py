@@ -66,7 +66,7 @@ async def question_words(session: Session, view: RunView) -> str:
     """The question of a run with its proposal, as it may be shown."""
     from mcp_server.briefs import question
 
-    shown = (await session.privacy(view)).run(view)["question"]
+    shown = (await session.shown(view))["question"]
     return f"{question(shown)} (run {view.run_id}, question {shown['id']})"
 
 

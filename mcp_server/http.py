@@ -222,7 +222,8 @@ def _listening(settings: ChatSettings) -> Iterator[socket.socket]:
         raise UsageError(f"cannot listen on {host!r} port {settings.port}: {error.strerror}",
                          code="usage.address", field="port",
                          fix="choose another --port; 0 takes a free one") from error  # fmt: skip
-    with listener:
+    with listener:  # inherited by each connection; asyncio sets it only where the protocol number is told
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 from mcp_server.refusal import CallRefused
 from mcp_server.settings import ChatSettings
-
-if TYPE_CHECKING:
-    from limits import RateLimitItem
-    from limits.strategies import MovingWindowRateLimiter
 
 
 class Limits:
@@ -24,6 +18,7 @@ class Limits:
     def __init__(self, settings: ChatSettings) -> None:
         self._settings = settings
         self._open: Counter[str] = Counter()
+        self._made: dict[str, tuple[_Window, _Window]] = {}
 
     @contextmanager
     def call(self, who: str) -> Iterator[None]:
@@ -51,25 +46,32 @@ class Limits:
         return f"{found.calls_per_minute} calls a minute, {found.calls_per_second} a second, {found.calls_at_once} open"
 
     def _count(self, who: str) -> None:
-        for window in self._windows:
-            if not self._limiter.hit(window, who):
-                again = self._limiter.get_window_stats(window, who).reset_time - time.time()
-                raise _refused("limit.rate", f"{who!r} has made {window}", max(1, math.ceil(again)))
+        now = time.monotonic()
+        windows = self._made.setdefault(who, self._windows())
+        for window in windows:
+            if window.left(now) > 0:
+                raise _refused("limit.rate", f"{who!r} has made {window}", max(1, math.ceil(window.left(now))))
+        for window in windows:
+            window.times.append(now)
 
-    @cached_property
-    def _limiter(self) -> MovingWindowRateLimiter:
-        """Made at the first call: its import would delay the list of tools."""
-        from limits.storage import MemoryStorage
-        from limits.strategies import MovingWindowRateLimiter
-
-        return MovingWindowRateLimiter(MemoryStorage())
-
-    @cached_property
-    def _windows(self) -> tuple[RateLimitItem, ...]:
-        from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
-
+    def _windows(self) -> tuple[_Window, _Window]:
         found = self._settings
-        return RateLimitItemPerSecond(found.calls_per_second), RateLimitItemPerMinute(found.calls_per_minute)
+        return _Window(found.calls_per_second, 1, "second"), _Window(found.calls_per_minute, 60, "minute")
+
+
+class _Window:
+    """The newest calls, as many as may be made in so many seconds."""
+
+    def __init__(self, most: int, seconds: float, unit: str) -> None:
+        self.times: deque[float] = deque(maxlen=most)
+        self._most, self._seconds, self._unit = most, seconds, unit
+
+    def left(self, now: float) -> float:
+        """Seconds until one more may be made; 0 or less: now."""
+        return self.times[0] + self._seconds - now if len(self.times) == self._most else 0.0
+
+    def __str__(self) -> str:
+        return f"{self._most} per 1 {self._unit}"
 
 
 def _refused(code: str, message: str, seconds: int) -> CallRefused:

@@ -46,7 +46,24 @@ SHAPES = (
     r"(?<=://)[^/\s:@\"']*:[^/\s@\"']+(?=@)",
 )
 HINTS = (
-    *(b"sk-", b"gh", b"github_pat_", b"glpat-", b"hf_", b"e2b_", b"nlm_", b"xox", b"AIza", b"AKIA", b"ASIA", b"eyJ"),
+    *(
+        b"sk-",
+        b"ghp_",
+        b"gho_",
+        b"ghu_",
+        b"ghs_",
+        b"ghr_",
+        b"github_pat_",
+        b"glpat-",
+        b"hf_",
+        b"e2b_",
+        b"nlm_",
+        b"xox",
+        b"AIza",
+        b"AKIA",
+        b"ASIA",
+        b"eyJ",
+    ),
     *(b"hooks.slack.com/", b"PRIVATE KEY-----"),
 )
 """One of these is in every text that has one of the shapes, logins of addresses apart; looking is much cheaper."""

@@ -106,7 +106,7 @@ async def run_now(run: str, ctx: Context[Any, Any]) -> str:
     """A run as it is now: phases, gates, metrics, question, error."""
     session = session_of(ctx)
     view = await session.look(run)
-    return _json((await session.privacy(view)).run(view))
+    return _json(await session.shown(view))
 
 
 async def run_report(run: str, ctx: Context[Any, Any]) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
+    from mcp.types import CallToolResult
 
     from app.services import Services
     from app.settings import Settings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from phases.views import RunView
 
 FRESH_SECONDS = 0.2
+MOST_SHOWN = 63
 DOOR = "mcp"
 
 
@@ -36,6 +38,8 @@ class Session:
         self._opening = asyncio.Lock()
         self._services: Services | None = None
         self._looks: dict[str, tuple[float, asyncio.Task[RunView]]] = {}
+        self._shown: dict[str, tuple[RunView, dict[str, Any]]] = {}
+        self._told: dict[str, tuple[RunView, CallToolResult]] = {}
 
     @asynccontextmanager
     async def living(self) -> AsyncIterator[Session]:
@@ -76,6 +80,22 @@ class Session:
         """A change was made: the next look is a new one."""
         self._looks.pop(run, None)
         self._looks.pop("latest", None)
+
+    async def shown(self, view: RunView) -> dict[str, Any]:
+        """The run's document after privacy, made once for each look at the run; it is read, never changed."""
+        seen, document = self._shown.get(view.run_id, (None, {}))
+        if seen is not view:
+            document = (await self.privacy(view)).run(view)
+            self._shown = {**dict(list(self._shown.items())[-MOST_SHOWN:]), view.run_id: (view, document)}
+        return document
+
+    async def told(self, view: RunView, tell: Callable[[RunView, dict[str, Any]], CallToolResult]) -> CallToolResult:
+        """What is told of the run, made once for each look: many clients that ask at once get the same answer."""
+        seen, answer = self._told.get(view.run_id, (None, None))
+        if seen is not view or answer is None:
+            answer = tell(view, await self.shown(view))
+            self._told = {**dict(list(self._told.items())[-MOST_SHOWN:]), view.run_id: (view, answer)}
+        return answer
 
     async def privacy(self, view: RunView | None = None) -> Privacy:
         """What may leave through this door, with the names that this run makes known."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from memory.store import MemorySettings
+from memory.records import MemorySettings
 from phases.privacy.level import Level
 
 LogLevel = Literal["debug", "info", "warning", "error"]

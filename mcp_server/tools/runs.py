@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -64,7 +65,7 @@ async def run_start(
         serves = principal.current().may("deploy") if deploy is None else deploy
         request = details.request(session, path, given, (at_least, at_most), serves)
         view = await services.runs.start(request, once=request_id)
-    shown = (await session.privacy(view)).run(view)
+    shown = await session.shown(view)
     return reply(briefs.brief(view, shown), briefs.words(view, shown), next=briefs.next_step(view))
 
 
@@ -91,13 +92,9 @@ async def run_get(
     """How a run stands: phases, gates, metrics with their split, question, error. detail gives more of one kind."""
     session = session_of(ctx)
     view = await session.look(run)
-    privacy = await session.privacy(view)
-    shown = privacy.run(view)
-    document = briefs.brief(view, shown)
     if detail == "brief":
-        links = details.links(view)
-        return reply(document, briefs.words(view, shown), next=briefs.next_step(view), more=links)
-    rows = await details.rows(session, view, privacy, detail)
+        return await followed(session, view)
+    rows = await details.rows(session, view, await session.privacy(view), detail)
     page = rows[offset : offset + limit]
     more = f'run_get(run="{view.run_id}", detail="{detail}", offset={offset + limit})'
     left = len(rows) - offset - len(page)
@@ -133,8 +130,11 @@ async def run_wait(
 
 
 async def followed(session: Session, view: RunView) -> CallToolResult:
-    """A run after a wait or a change."""
-    shown = (await session.privacy(view)).run(view)
+    """A run in short, made once for each look at it."""
+    return await session.told(view, _told)
+
+
+def _told(view: RunView, shown: Mapping[str, Any]) -> CallToolResult:
     document, text = briefs.brief(view, shown), briefs.words(view, shown)
     return reply(document, text, next=briefs.next_step(view), more=details.links(view))
 
@@ -148,7 +148,7 @@ async def run_list(
     found = await services.runs.list(limit + 1, offset=offset, status=status)
     rows = []
     for view in found[:limit]:
-        shown = (await session.privacy(view)).run(view)
+        shown = await session.shown(view)
         rows.append(details.row(view, shown))
     after = "run_get(run=…)" if rows else "dataset_profile(data=…), then run_start(data=…, target=…)"
     more = f"run_list(limit={limit}, offset={offset + limit})" if len(found) > limit else after
