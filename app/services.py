@@ -89,7 +89,10 @@ class ModelsService(Protocol):
     async def predict_file(self, target: str, source: Path, out: Path) -> dict[str, Any]:
         """Predict every row of a table, read as the training table was, into `out`; `{"rows", "out", "model"}`."""
 
-    async def retrain(self, name: str, data: str, *, workspace: str, yes: bool = False, door: str = "cli") -> RunView:
+    async def retrain(
+        self, name: str, data: str, *, workspace: str, door: str = "cli", once: str | None = None,
+        changes: Mapping[str, Any] = ...,
+    ) -> RunView:  # fmt: skip
         """A run with the recipe of the deployed model on new data; champion against challenger before any swap."""
 
 

@@ -5,9 +5,13 @@ A client that cannot ask gets the question in the answer; any door may answer it
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
+from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
 from mcp.server.mcpserver import Context, Elicit
+from mcp.types.version import is_version_at_least
 from pydantic import BaseModel, Field
 
 from mcp_server.principal import Scope
@@ -38,12 +42,18 @@ class Choice(BaseModel):
     choice: str = Field(description="One of the answers in the question", max_length=100)
 
 
+ASKS_BY_RETURNING = "2026-07-28"
+FORM_SECONDS = 45.0
 CHANGES_WHAT_IS_SERVED = frozenset({"deploy", "champion"})
 
 
-def scope_of(question: QuestionView | None) -> Scope:
-    """What a caller must be allowed to do to answer: a question about a deployment is more than one about training."""
-    return "deploy" if question is not None and question.kind in CHANGES_WHAT_IS_SERVED else "train"
+async def scope_of(session: Session, view: RunView) -> Scope:
+    """What a caller must be allowed to do to let this run go on: more for one that is to be served."""
+    if view.question is not None and view.question.kind in CHANGES_WHAT_IS_SERVED:
+        return "deploy"
+    services = await session.services()
+    request = await services.notes.get(view.run_id, "request")
+    return "deploy" if request.get("deploy") or request.get("retrain") else "train"
 
 
 def can_ask(ctx: Context[Any, Any]) -> bool:
@@ -70,15 +80,35 @@ async def question_words(session: Session, view: RunView) -> str:
     return f"{question(shown)} (run {view.run_id}, question {shown['id']})"
 
 
-def given(question: QuestionView, outcome: ElicitationResult[Any]) -> dict[str, Any] | None:
-    """The answer that a form brought back; None where the person closed it."""
-    if outcome.action != "accept":
+async def shown(form: Elicit[Any], deadline: float, ctx: Context[Any, Any]) -> Any:
+    """The form for the SDK to show; in the older revision it is shown here, for as long as the call may last.
+
+    Returns:
+        The form (the newer revision returns it and the call is repeated), its outcome, or None when time was over: the
+        question stays open, and any door answers it.
+    """
+    if is_version_at_least(ctx.protocol_version or "", ASKS_BY_RETURNING):
+        return form
+    try:
+        async with asyncio.timeout(max(1.0, deadline - time.monotonic())):
+            return await ctx.elicit(form.message, form.schema)
+    except TimeoutError:
         return None
-    data = outcome.data
-    if isinstance(data, TargetAnswer):
-        return {"target": data.target} if question.kind == "target" else None
-    if isinstance(data, Choice):
-        return {"choice": data.choice}
+
+
+def settled(outcome: ElicitationResult[Any]) -> ElicitationResult[Any]:
+    """The outcome of a form, however it was shown."""
+    inner = outcome.data if outcome.action == "accept" else None
+    return inner if isinstance(inner, AcceptedElicitation | DeclinedElicitation | CancelledElicitation) else outcome
+
+
+def given(question: QuestionView, outcome: ElicitationResult[Any]) -> dict[str, Any] | None:
+    """The answer that the form of this question brought back; None where the person closed it, or there was none."""
+    data = outcome.data if outcome.action == "accept" else None
+    if question.kind == "target":
+        return {"target": data.target} if isinstance(data, TargetAnswer) else None
+    if question.choices:
+        return {"choice": data.choice} if isinstance(data, Choice) else None
     return {"approve": data.approve, "why": data.why or None} if isinstance(data, Approval) else None
 
 
@@ -92,12 +122,12 @@ async def answered(session: Session, view: RunView, answer: dict[str, Any]) -> R
     return found
 
 
-async def override_agreed(action: str, override: bool, run: str | None, ctx: Context[Any, Any]) -> Elicit[Any] | None:
-    """A form that confirms an override, where the client can show one."""
+async def override_agreed(action: str, override: bool, run: str | None, ctx: Context[Any, Any]) -> Any:
+    """A form that confirms an override, where the client can show one; None else."""
     if action != "start" or not override or not can_ask(ctx):
         return None
-    session = session_of(ctx)
-    view = await session.look(run or "latest")
+    view = await session_of(ctx).look(run or "latest")
     if view.status != "rejected":
         return None
-    return Elicit(f"A gate rejected the model of run {view.run_id}. Serve it all the same?", Approval)
+    form = Elicit(f"A gate rejected the model of run {view.run_id}. Serve it all the same?", Approval)
+    return await shown(form, time.monotonic() + FORM_SECONDS, ctx) or CancelledElicitation()

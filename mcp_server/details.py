@@ -12,13 +12,17 @@ from mcp.types import ContentBlock, ResourceLink
 from mcp_server.briefs import figure, plain
 from mcp_server.replies import spare
 from mcp_server.session import DOOR, Session
+from phases.identity import RUN_ID
+from phases.privacy.words import fenced
+from phases.privacy.words import plain as plain_text
 
 if TYPE_CHECKING:
     from phases.privacy.privacy import Privacy
-    from phases.request import RunRequest
+    from phases.request import Requirement, RunRequest
     from phases.views import RunView
 
 EVENTS = 500
+LONGEST = 11_000
 
 
 def request(
@@ -43,19 +47,16 @@ def request(
     from pydantic import ValidationError
 
     from memory.errors import UsageError
-    from phases.request import Requirement, RunRequest
+    from phases.request import RunRequest
 
     values = {name: value for name, value in given.items() if value is not None}
-    sides = zip(("min", "max"), stated, strict=True)
-    needed = [(f"{side}_{name}", value) for side, rows in sides for name, value in (rows or {}).items()]
-    requirements = tuple(Requirement.stated(key, value, task=values.get("task")) for key, value in needed)
     try:
         return RunRequest.model_validate(
             {
                 **session.settings.run.model_dump(),
                 **values,
                 "data": data,
-                "requirements": requirements,
+                "requirements": requirements(stated, values.get("task")),
                 "deploy": deploy,
                 "wait_for_target": True,
                 "door": DOOR,
@@ -67,6 +68,45 @@ def request(
         field = str(first["loc"][0]) if first["loc"] else "arguments"
         fix = "lower-case letters, digits and hyphens, such as churn-model" if field == "name" else None
         raise UsageError(f"{field}: {first['msg'].lower()}", code="usage.value", field=field, fix=fix) from error
+
+
+RETRAINED = ("goal", "epochs", "budget_seconds", "seed")
+
+
+def retraining(
+    given: Mapping[str, Any], stated: tuple[Mapping[str, float] | None, Mapping[str, float] | None], deploy: bool | None
+) -> dict[str, Any]:
+    """What of `run_start` changes a retraining.
+
+    Raises:
+        UsageError: an argument that a retraining cannot take, by name: what is retrained is the deployment's own.
+    """
+    from memory.errors import UsageError
+
+    named = [name for name, value in given.items() if value is not None and name not in (*RETRAINED, "from_run")]
+    if named or deploy is False:
+        told = ", ".join(named or ["deploy=false"])
+        raise UsageError(
+            f"retraining a deployment does not take {told}: target, metric and columns are those of its recipe, and the"
+            " new model is served only if it is better",
+            code="usage.contradiction",
+            field=(named or ["deploy"])[0],
+            fix="leave them out, or name the run of that deployment in from_run for a run of its own",
+        )
+    kept = {name: given[name] for name in RETRAINED if given.get(name) is not None}
+    needed = requirements(stated, None)
+    return {**kept, **({"requirements": needed} if needed else {})}
+
+
+def requirements(
+    stated: tuple[Mapping[str, float] | None, Mapping[str, float] | None], task: str | None
+) -> tuple[Requirement, ...]:
+    """The thresholds of `at_least` and `at_most`."""
+    from phases.request import Requirement
+
+    sides = zip(("min", "max"), stated, strict=True)
+    needed = [(f"{side}_{name}", value) for side, rows in sides for name, value in (rows or {}).items()]
+    return tuple(Requirement.stated(key, value, task=task) for key, value in needed)
 
 
 async def rows(session: Session, view: RunView, privacy: Privacy, detail: str) -> list[dict[str, Any]]:
@@ -129,9 +169,40 @@ def row(view: RunView, shown: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def lines(found: Sequence[Mapping[str, Any]]) -> str:
-    """Rows for clients that show only text, one a line."""
+    """Rows for clients that show only text, one a line, fenced: names in them may come from data."""
     kept = [{key: value for key, value in spare(one).items() if value not in ([], {})} for one in found]
-    return "\n".join(json.dumps(one, ensure_ascii=False, separators=(", ", ": "))[:600] for one in kept)
+    told = "\n".join(json.dumps(one, ensure_ascii=False, separators=(", ", ": "))[:600] for one in kept)
+    return fenced(told, LONGEST) if told else ""
+
+
+def quoted(name: str) -> str:
+    """A name from data as it may stand in a call that is proposed: one line, in quotes."""
+    return json.dumps(plain_text(name), ensure_ascii=False)
+
+
+async def remembered(session: Session, run: str, key: str) -> dict[str, Any]:
+    """A value of memory as it may be told: `{"key", "value", "version", "written_by", "kind"}`.
+
+    Args:
+        session: The session.
+        run: Of this run, unless the key is a whole one, `<run id>/<name>`.
+        key: A name, with or without `neural/`.
+
+    Raises:
+        InputError: there is no such key.
+        PrivacyRefused: its value may hold cells.
+    """
+    services = await session.services()
+    found = await services.notes.get(run, key, envelope=True)
+    name = key.removeprefix("neural/")
+    first, _, rest = name.partition("/")
+    if RUN_ID.fullmatch(first) and rest:
+        run, name = first, rest
+    asserted = (found.get("provenance") or {}).get("kind") == "asserted"
+    privacy = await session.privacy(None if asserted else await session.look(run))
+    value = privacy.memory(f"asserted/{name.removeprefix('asserted/')}" if asserted else name, found["value"])
+    kind = "asserted by a person, neither measured nor decided" if asserted else "measured or decided by the run"
+    return {"key": name, "value": value, **{key: found[key] for key in ("version", "written_by")}, "kind": kind}
 
 
 def links(view: RunView) -> list[ContentBlock]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mcp.types import CallToolResult, ContentBlock, TextContent
@@ -27,6 +27,27 @@ def reply(document: Mapping[str, Any], text: str, *, next: str, more: Sequence[C
     whole = bounded({**spare(document), "next": next[:600]})
     words = f"{text[:TEXT_CHARACTERS]}\n\nNext: {next}" if next else text[:TEXT_CHARACTERS]
     return CallToolResult(content=[TextContent(type="text", text=words), *more], structured_content=whole)
+
+
+def page(
+    document: Mapping[str, Any], key: str, rows: Sequence[Any], next_of: Callable[[int], str], words: Callable[..., str]
+) -> CallToolResult:
+    """A page of rows: as many of them as fit into the answer, at least one, and `next` goes on after the last shown.
+
+    Args:
+        document: The answer beside the rows.
+        key: The field of the rows.
+        rows: The page that was asked for.
+        next_of: What to call after that many rows.
+        words: The rows that are shown, in words.
+    """
+    low, high = min(1, len(rows)), len(rows)
+    while low < high:
+        middle = (low + high + 1) // 2
+        told = {**document, key: rows[:middle], "next": next_of(middle)[:600]}
+        low, high = (middle, high) if _size(spare(told)) <= STRUCTURED_BYTES else (low, middle - 1)
+    shown = rows[:low]
+    return reply({**document, key: shown}, words(shown), next=next_of(low))
 
 
 def refusal(error: Mapping[str, Any]) -> CallToolResult:

@@ -177,16 +177,7 @@ def _inside(folder: Path, path: str) -> bytes:
 
 async def memory_value(key: str, ctx: Context[Any, Any]) -> str:
     """A value of the latest run by name, or of `<run id>/<name>`."""
-    session = session_of(ctx)
-    services = await session.services()
-    found = await services.notes.get("latest", key, envelope=True)
-    name = key.removeprefix("neural/")
-    first, _, rest = name.partition("/")
-    run, name = (first, rest) if first.startswith("r-") and rest else ("latest", name)
-    asserted = (found.get("provenance") or {}).get("kind") == "asserted"
-    privacy = await session.privacy(None if asserted else await session.look(run))
-    value = privacy.memory(f"asserted/{name.removeprefix('asserted/')}" if asserted else name, found["value"])
-    return _json({"key": name, "value": value, "version": found["version"], "written_by": found["written_by"]})
+    return _json(await details.remembered(session_of(ctx), "latest", key))
 
 
 async def dataset(name: str, ctx: Context[Any, Any]) -> str:

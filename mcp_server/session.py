@@ -112,12 +112,12 @@ class Session:
 
         run = arguments.get("run") or arguments.get("model")
         try:
-            known = await self.privacy(await self._meant(run) if isinstance(run, str) else None)
+            known = await self.privacy(await self.meant(run) if isinstance(run, str) else None)
         except NeuroloomError:
             known = (await self.services()).guard.plain() if self._services else Privacy(self.settings.privacy.level)
         return known.knowing(*_said(arguments))
 
-    async def _meant(self, name: str) -> RunView:
+    async def meant(self, name: str) -> RunView:
         """The run that is called that, or whose model the deployment of that name serves."""
         served = await (await self.services()).deployments.list()
         return await self.look(next((one.run_id for one in served if one.name == name and one.run_id), name))

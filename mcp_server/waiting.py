@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from mcp.server.mcpserver import Context, Elicit
+from mcp.server.mcpserver import Context, Resolve
 from pydantic import Field
 
 from mcp_server import asking
@@ -19,11 +20,12 @@ BLOCK_MS = 1000
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 
 
-class Asked:
-    """What a wait came to: the run, and whether its question may be answered with the form that was shown."""
+@dataclass(frozen=True)
+class Waited:
+    """What a wait came to: the run as it was then, with its question, and when the call has to be answered."""
 
-    def __init__(self, view: RunView) -> None:
-        self.view = view
+    view: RunView
+    deadline: float
 
 
 async def wait(session: Session, run: str, seconds: float, ctx: Context[Any, Any]) -> RunView:
@@ -46,14 +48,21 @@ async def wait(session: Session, run: str, seconds: float, ctx: Context[Any, Any
     return view
 
 
-async def waited(run: str, seconds: float, ctx: Context[Any, Any]) -> Elicit[Any] | Asked:
-    """Wait for the run; where it asks and this client shows forms, the form."""
-    session = session_of(ctx)
-    view = await wait(session, run, seconds, ctx)
-    may = current().may(asking.scope_of(view.question))
-    if view.status == "waiting" and view.question is not None and may and asking.can_ask(ctx):
-        return asking.form(view.question, await asking.question_words(session, view))
-    return Asked(view)
+async def waited(run: str, seconds: float, ctx: Context[Any, Any]) -> Waited:
+    """Wait for the run; what follows is about exactly the run and the question that are found here."""
+    began = time.monotonic()
+    return Waited(await wait(session_of(ctx), run, seconds, ctx), began + MOST_SECONDS)
+
+
+async def asked(found: Annotated[Waited, Resolve(waited)], ctx: Context[Any, Any]) -> Any:
+    """The question of that run as a form, where this client shows forms and may answer; None else."""
+    session, view = session_of(ctx), found.view
+    if view.status != "waiting" or view.question is None or not asking.can_ask(ctx):
+        return None
+    if not current().may(await asking.scope_of(session, view)):
+        return None
+    form = asking.form(view.question, await asking.question_words(session, view))
+    return await asking.shown(form, found.deadline, ctx)
 
 
 async def _told(session: Session, view: RunView, event: dict[str, Any]) -> str | None:

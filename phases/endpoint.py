@@ -30,6 +30,13 @@ async def ask(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         DeployError: no answer.
     """
     try:
+        json.dumps(rows, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            "a row cannot be sent: a number in it is not finite, or it is nested too deep", code="input.row",
+            field="rows", fix="give finite numbers, and null where a value is missing",
+        ) from error  # fmt: skip
+    try:
         return dict(json.loads(await asyncio.to_thread(_fetch, f"{url.rstrip('/')}/predict", {"rows": rows})))
     except urllib.error.HTTPError as refused:
         told = json.loads(refused.read() or b"{}").get("error") or {}

@@ -162,6 +162,6 @@ def retrain(door: Door, name: str, data: Path, yes: bool, detach: bool) -> int:
     path = str(data.expanduser().absolute())
 
     def start(session: Session) -> Start:
-        return session.services.models.retrain(name, path, workspace=str(Path.cwd()), yes=yes)
+        return session.services.models.retrain(name, path, workspace=str(Path.cwd()), changes={"yes": yes})
 
     return Session.run(door, door.settings(), start, detach=detach)

@@ -10,20 +10,22 @@ from pydantic import Field
 
 from mcp_server import asking, scopes
 from mcp_server.replies import reply
-from mcp_server.session import DOOR, session_of
+from mcp_server.session import DOOR, Session, session_of
 from mcp_server.tool import ToolInfo
 from mcp_server.tools.runs import ALIASES, FOLLOWED, followed
 from mcp_server.words import Run, Short
 from phases.views import QuestionView, RunView
+
+MOST_WAITING = 20
 
 
 async def run_approve(
     ctx: Context[Any, Any],
     run: Run = "latest",
     question: Annotated[
-        Short | None, Field(description="Its id, as run_get tells it; required unless only one is open")
+        Short | None, Field(description="Its id, as run_get tells it; needed unless one run waits")
     ] = None,
-    approve: bool = True,
+    approve: Annotated[bool | None, Field(description="Yes or no; for a target: the proposal is taken")] = None,
     target: Annotated[Short | None, Field(description="The column, when the run asks for its target")] = None,
     choice: Annotated[Short | None, Field(description="One of the question's choices")] = None,
     why: Annotated[str | None, Field(max_length=500)] = None,
@@ -31,9 +33,9 @@ async def run_approve(
     """Give the person's answer to the question that a run waits with. Only what the person said counts."""
     session = session_of(ctx)
     session.forget(run)
-    view = await session.look(run)
+    view = await _meant(session, run, question)
     asked = _question(view, question)
-    scopes.require(asking.scope_of(asked), f"answering a question about {asked.kind}")
+    scopes.require(await asking.scope_of(session, view), f"answering a question about {asked.kind}")
     answer = _answer(asked, approve, target, choice, why)
     if answer is None:
         services = await session.services()
@@ -42,6 +44,22 @@ async def run_approve(
         found = await asking.answered(session, view, answer)
     session.forget(view.run_id)
     return await followed(session, found)
+
+
+async def _meant(session: Session, run: str, question: str | None) -> RunView:
+    """The run that is answered; where none is named, the one that waits, if it is the only one."""
+    from memory.errors import RunError
+
+    if run != "latest":
+        return await session.look(run)
+    services = await session.services()
+    waiting = await services.runs.list(MOST_WAITING, status="waiting")
+    found = [view for view in waiting if view.question and question in (None, view.question.id)]
+    if len(found) > 1:
+        told = ", ".join(f"{view.run_id} ({view.question.kind if view.question else ''})" for view in found)
+        raise RunError(f"{len(found)} runs wait: {told}", code="run.ambiguous_question", field="run",
+                       fix="run_approve(run=…, question=…), as run_get tells them")  # fmt: skip
+    return found[0] if found else await session.look(run)
 
 
 def _question(view: RunView, question: str | None) -> QuestionView:
@@ -57,22 +75,25 @@ def _question(view: RunView, question: str | None) -> QuestionView:
 
 
 def _answer(
-    asked: QuestionView, approve: bool, target: str | None, choice: str | None, why: str | None
+    asked: QuestionView, approve: bool | None, target: str | None, choice: str | None, why: str | None
 ) -> dict[str, Any] | None:
     """The answer in the question's own terms; None where a missing target is refused, which ends the run."""
     from memory.errors import UsageError
 
     if asked.kind == "target":
-        if not approve:
+        if approve is False and target is None:
             return None
-        chosen = target or asked.proposal
+        chosen = target or (asked.proposal if approve else None)
         if chosen is None:
-            raise UsageError("the run has no proposal: name the column", code="usage.missing", field="target",
-                             fix="run_approve(target=…)")  # fmt: skip
+            raise UsageError("the column is missing", code="usage.missing", field="target",
+                             fix="run_approve(target=…), or approve=true for the proposal")  # fmt: skip
         return {"target": chosen}
     if target is not None:
         raise UsageError("the run does not ask for a target", code="usage.no_question", field="target",
                          fix=f"it asks for {asked.kind}: answer with approve or choice")  # fmt: skip
+    if choice is None and approve is None:
+        fix = f"choice: one of {', '.join(asked.choices)}" if asked.choices else "approve=true or false"
+        raise UsageError("the answer is missing", code="usage.missing", field="approve", fix=fix)
     return {"choice": choice} if choice is not None else {"approve": approve, "why": why}
 
 
@@ -90,6 +111,7 @@ async def run_resume(ctx: Context[Any, Any], run: Run) -> CallToolResult:
     """Go on with a failed or cancelled run from its last checkpoint."""
     session = session_of(ctx)
     services = await session.services()
+    scopes.require(await asking.scope_of(session, await session.look(run)), "resuming this run")
     view = await services.runs.resume(run)
     session.forget(run)
     session.forget(view.run_id)

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server import details
-from mcp_server.replies import reply
+from mcp_server.replies import page, reply
 from mcp_server.session import Session, session_of
 from mcp_server.tool import ToolInfo
 from mcp_server.tools.runs import Limit, Offset
@@ -30,7 +30,7 @@ async def dataset_add(
     name: Annotated[Short | None, Field(description="Lower-case letters, digits, hyphens")] = None,
     path: Annotated[Path | None, Field(description="A file in the data roots")] = None,
     rows: Annotated[list[Row] | None, Field(min_length=1, max_length=5000, description="A small table, inline")] = None,
-    text: Annotated[str | None, Field(max_length=1_000_000, description="A small table as CSV, inline")] = None,
+    text: Annotated[str | None, Field(max_length=250_000, description="A small table as CSV, inline")] = None,
     size: Annotated[int | None, Field(ge=1, description="Begin an upload: bytes of the file, with sha256")] = None,
     sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$")] = None,
     upload: Annotated[Short | None, Field(description="Goes on with that upload: index and chunk, or done")] = None,
@@ -99,14 +99,24 @@ async def dataset_profile(
     session = session_of(ctx)
     services = await session.services()
     if data is None:
-        kept = [one.model_dump(mode="json") for one in await services.datasets.list(limit, offset)]
-        rows = [{key: one[key] for key in KEPT} for one in kept]
-        return reply({"datasets": rows}, details.lines(rows) or "no dataset yet", next="dataset_profile(data=…)")
+        return await _listed(services.datasets, limit, offset)
     return await _profiled(session, data, target, seconds, (limit, offset))
 
 
+async def _listed(datasets: DatasetsService, limit: int, offset: int) -> CallToolResult:
+    rows = [{key: getattr(one, key) for key in KEPT} for one in await datasets.list(limit, offset)]
+    total = await datasets.count()
+
+    def after(shown: int) -> str:
+        more = f"dataset_profile(limit={limit}, offset={offset + shown})"
+        return more if offset + shown < total else "dataset_profile(data=…)" if rows else "dataset_add(…)"
+
+    told = {"total": total, "offset": offset}
+    return page(told, "datasets", rows, after, lambda shown: details.lines(shown) or "no dataset yet")
+
+
 async def _profiled(
-    session: Session, data: str, target: str | None, seconds: float, page: tuple[int, int]
+    session: Session, data: str, target: str | None, seconds: float, place: tuple[int, int]
 ) -> CallToolResult:
     services = await session.services()
     profile = await services.datasets.profile(data, target, wait_seconds=seconds)
@@ -114,15 +124,20 @@ async def _profiled(
         again = f'dataset_profile(data="{data}") again; it goes on meanwhile'
         return reply({"data": data, "state": "profiling"}, f"{data} is being profiled", next=again)
     shown = (await session.privacy()).knowing(data).profile(profile)
-    limit, offset = page
+    limit, offset = place
     columns = shown.pop("columns")
-    part = columns[offset : offset + limit]
-    left = len(columns) - offset - len(part)
     named = target or shown.get("proposed_target") or "…"
-    begin = f'run_start(data="{data}", target="{named}") once the person agrees to the target'
-    again = f'dataset_profile(data="{data}", offset={offset + limit}) shows {left} more columns' if left > 0 else begin
-    document = {**shown, "total_columns": len(columns), "columns": part}
-    return reply(document, f"{details.lines([shown])}\n{details.lines(part)}", next=again)
+    table = details.quoted(data)
+    begin = f"run_start(data={table}, target={details.quoted(named)}) once the person agrees to the target"
+
+    def after(many: int) -> str:
+        left = len(columns) - offset - many
+        more = f"dataset_profile(data={table}, limit={limit}, offset={offset + many}) shows {left} more columns"
+        return more if left > 0 else begin
+
+    document = {**shown, "total_columns": len(columns)}
+    part = columns[offset : offset + limit]
+    return page(document, "columns", part, after, lambda found: details.lines([shown, *found]))
 
 
 ADDS = {"dataset": "name", "file": "path", "file_path": "path", "csv": "text", "content": "text", "data": "rows",

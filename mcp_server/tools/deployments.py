@@ -42,6 +42,7 @@ async def deployment_change(
     """Serve a run's model, stop a deployment, or go back to its previous version."""
     session = session_of(ctx)
     services = await session.services()
+    outcome = asking.settled(outcome)
     _agreed(outcome)
     if action == "start":
         view = await services.deployments.deploy(

@@ -9,10 +9,12 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from mcp_server import details
 from mcp_server.replies import reply
 from mcp_server.session import DOOR, session_of
 from mcp_server.tool import ToolInfo
 from mcp_server.words import Run
+from phases.privacy.words import fenced
 
 Key = Annotated[str, Field(min_length=1, max_length=220)]
 MOST_BYTES = 64_000
@@ -25,21 +27,9 @@ async def memory_get(ctx: Context[Any, Any], key: Key | None = None, run: Run = 
     if key is None:
         names = list(await services.notes.list(run))
         return reply({"keys": names}, "\n".join(names) or "no key yet", next=f'memory_get(run="{run}", key=…)')
-    found = await services.notes.get(run, key, envelope=True)
-    name = key.removeprefix("neural/")
-    asserted = (found.get("provenance") or {}).get("kind") == "asserted"
-    view = None if asserted else await session.look(run)
-    privacy = await session.privacy(view)
-    value = privacy.memory(f"asserted/{name.removeprefix('asserted/')}" if asserted else name, found["value"])
-    kind = "asserted by a person, neither measured nor decided" if asserted else "measured or decided by the run"
-    document = {
-        "key": name,
-        "value": value,
-        "version": found["version"],
-        "written_by": found["written_by"],
-        "kind": kind,
-    }
-    return reply(document, f"{name} ({kind}):\n{json.dumps(value, ensure_ascii=False, indent=1)}", next="")
+    found = await details.remembered(session, run, key)
+    told = fenced(json.dumps(found["value"], ensure_ascii=False, indent=1), details.LONGEST)
+    return reply(found, f"{found['key']} ({found['kind']}):\n{told}", next="")
 
 
 async def memory_set(ctx: Context[Any, Any], key: Key, value: Any, run: Run = "latest") -> CallToolResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -10,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server import details
-from mcp_server.replies import reply
+from mcp_server.replies import page
 from mcp_server.session import session_of
 from mcp_server.tool import ToolInfo
 from mcp_server.tools.runs import Limit, Offset
@@ -29,10 +28,15 @@ async def model_predict(
     session = session_of(ctx)
     services = await session.services()
     answer = await services.models.predict(model, rows)
-    predictions = answer["predictions"]
-    document = {"model": answer["model"], "predictions": predictions, "latency_ms": answer.get("latency_ms")}
-    text = "\n".join(json.dumps(one, ensure_ascii=False) for one in predictions)
-    return reply(document, text, next="a probability is what the model believes, not a fact")
+    privacy = await session.privacy(await session.meant(model))
+    predictions = privacy.predictions(answer["predictions"])
+    told = {"model": answer["model"], "latency_ms": answer.get("latency_ms"), "total": len(predictions)}
+    believed = "a probability is what the model believes, not a fact"
+
+    def after(shown: int) -> str:
+        return believed if shown == len(predictions) else f"send the rows from the {shown + 1}. on in another call"
+
+    return page(told, "predictions", predictions, after, details.lines)
 
 
 async def model_list(ctx: Context[Any, Any], limit: Limit = 10, offset: Offset = 0) -> CallToolResult:
@@ -41,8 +45,11 @@ async def model_list(ctx: Context[Any, Any], limit: Limit = 10, offset: Offset =
     services = await session.services()
     found = await services.models.list(limit + 1, offset)
     rows = [_row(one) for one in found[:limit]]
-    more = f"model_list(limit={limit}, offset={offset + limit})" if len(found) > limit else "report_get(run=…)"
-    return reply({"models": rows, "offset": offset}, details.lines(rows) or "no model yet", next=more)
+
+    def after(shown: int) -> str:
+        return f"model_list(limit={limit}, offset={offset + shown})" if shown < len(found) else "report_get(run=…)"
+
+    return page({"offset": offset}, "models", rows, after, lambda shown: details.lines(shown) or "no model yet")
 
 
 def _row(one: dict[str, Any]) -> dict[str, Any]:

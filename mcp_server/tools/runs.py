@@ -12,7 +12,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server import asking, briefs, details, principal, scopes, waiting
-from mcp_server.replies import reply
+from mcp_server.replies import page, reply
 from mcp_server.session import DOOR, Session, session_of
 from mcp_server.tool import ToolInfo
 from mcp_server.words import Run, Short
@@ -60,13 +60,24 @@ async def run_start(
     path = await _data(session, data, None if retrained else from_run)
     if retrained and from_run is not None:
         scopes.require("deploy", "retraining a deployment")
-        view = await services.models.retrain(from_run, path, workspace=str(Path.cwd()), door=DOOR)
+        changes = details.retraining(given, (at_least, at_most), deploy)
+        workspace = str(Path.cwd())
+        view = await services.models.retrain(
+            from_run, path, workspace=workspace, door=DOOR, once=request_id, changes=changes
+        )
     else:
         serves = principal.current().may("deploy") if deploy is None else deploy
         request = details.request(session, path, given, (at_least, at_most), serves)
         view = await services.runs.start(request, once=request_id)
-    shown = await session.shown(view)
-    return reply(briefs.brief(view, shown), briefs.words(view, shown), next=briefs.next_step(view))
+    return _started(view, await session.shown(view), path)
+
+
+def _started(view: RunView, shown: Mapping[str, Any], path: str) -> CallToolResult:
+    document, words = briefs.brief(view, shown), briefs.words(view, shown)
+    if view.data != path:
+        words = f"This request id was used before, for other data: this is the run that it started.\n{words}"
+        document["note"] = "this request id was used before, for other data"
+    return reply(document, words, next=briefs.next_step(view))
 
 
 async def _data(session: Session, data: str | None, from_run: str | None) -> str:
@@ -95,37 +106,29 @@ async def run_get(
     if detail == "brief":
         return await followed(session, view)
     rows = await details.rows(session, view, await session.privacy(view), detail)
-    page = rows[offset : offset + limit]
-    more = f'run_get(run="{view.run_id}", detail="{detail}", offset={offset + limit})'
-    left = len(rows) - offset - len(page)
-    told = {
-        "run": view.run_id,
-        "status": view.status,
-        "detail": detail,
-        "total": len(rows),
-        "offset": offset,
-        "rows": page,
-    }
-    return reply(told, details.lines(page), next=more if left > 0 else briefs.next_step(view))
+    told = {"run": view.run_id, "status": view.status, "detail": detail, "total": len(rows), "offset": offset}
+
+    def after(shown: int) -> str:
+        more = f'run_get(run="{view.run_id}", detail="{detail}", limit={limit}, offset={offset + shown})'
+        return more if offset + shown < len(rows) else briefs.next_step(view)
+
+    return page(told, "rows", rows[offset : offset + limit], after, details.lines)
 
 
 async def run_wait(
     ctx: Context[Any, Any],
-    outcome: Annotated[ElicitationResult[Any], Resolve(waiting.waited)],
+    waited: Annotated[waiting.Waited, Resolve(waiting.waited)],
+    outcome: Annotated[ElicitationResult[Any], Resolve(waiting.asked)],
     run: Run = "latest",
     seconds: waiting.Seconds = 30.0,
 ) -> CallToolResult:
     """Wait (at most 50 s) until the run ends or asks; reports progress. Still going: call again."""
     session = session_of(ctx)
-    waited = outcome.data if outcome.action == "accept" else None
-    if isinstance(waited, waiting.Asked):
-        view = waited.view
-    else:
-        view = await session.look(run)
-        answer = asking.given(view.question, outcome) if view.question is not None else None
-        if answer is not None:
-            scopes.require(asking.scope_of(view.question), "answering this question")
-            view = await asking.answered(session, view, answer)
+    view, question = waited.view, waited.view.question
+    answer = asking.given(question, asking.settled(outcome)) if question is not None else None
+    if answer is not None:
+        scopes.require(await asking.scope_of(session, view), "answering this question")
+        view = await asking.answered(session, view, answer)
     return await followed(session, view)
 
 
@@ -150,9 +153,12 @@ async def run_list(
     for view in found[:limit]:
         shown = await session.shown(view)
         rows.append(details.row(view, shown))
-    after = "run_get(run=…)" if rows else "dataset_profile(data=…), then run_start(data=…, target=…)"
-    more = f"run_list(limit={limit}, offset={offset + limit})" if len(found) > limit else after
-    return reply({"runs": rows, "offset": offset}, details.lines(rows) or "no run yet", next=more)
+    last = "run_get(run=…)" if rows else "dataset_profile(data=…), then run_start(data=…, target=…)"
+
+    def after(shown: int) -> str:
+        return f"run_list(limit={limit}, offset={offset + shown})" if shown < len(found) else last
+
+    return page({"offset": offset}, "runs", rows, after, lambda shown: details.lines(shown) or "no run yet")
 
 
 FOLLOWED = {"run": "string", "status": "string", "phases": "object", "metrics": "object", "question": "object"}

@@ -145,6 +145,16 @@ def differences(value: Any, known: Known) -> Any:
     return {**{key: [code(item, known) for item in one] for key, one in own.items()}, **listed}
 
 
+def _probabilities(value: Any, known: Known) -> Any:
+    """One number per class; nothing where the classes are personal data, whose names would be the keys."""
+    if known.schema.personal.get(known.schema.target or "") is not None or not isinstance(value, Mapping):
+        return DROPPED
+    return {str(key)[:200]: number(one, known) for key, one in value.items()}
+
+
+PREDICTIONS: Final[Shape] = rows(
+    fields(label=label, value=number, interval=rows(number), probabilities=_probabilities), 1000
+)
 COMPARISON: Final[Shape] = fields(
     runs=rows(
         fields(

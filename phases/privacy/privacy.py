@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from memory.errors import NeuroloomError, PrivacyRefused
 from phases.privacy.artifacts import holds_no_cells, inside
-from phases.privacy.catalogue import COMPARISON, DEPLOYMENT, ERROR, EVENTS, MEMORY, RUN
+from phases.privacy.catalogue import COMPARISON, DEPLOYMENT, ERROR, EVENTS, MEMORY, PREDICTIONS, RUN
 from phases.privacy.level import Level, allows
 from phases.privacy.profile import PROFILE
 from phases.privacy.report import chat_report
@@ -69,6 +69,11 @@ class Privacy:
         classes = tuple(str(one["label"]) for one in document["classes"])
         schema = Schema(columns=columns, target=document["target"], classes=classes)
         told: dict[str, Any] = PROFILE(document, Known(self.level, schema, self.known.said))
+        return told
+
+    def predictions(self, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """A model's predictions; the names of classes that are personal data are masked at every level."""
+        told: list[dict[str, Any]] = self._allowed(PREDICTIONS, found)
         return told
 
     def comparison(self, found: Mapping[str, Any]) -> dict[str, Any]:

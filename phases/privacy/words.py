@@ -63,7 +63,7 @@ def plain(text: str, longest: int = 200) -> str:
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
-def fenced(text: str) -> str:
+def fenced(text: str, longest: int = LONGEST_FENCED) -> str:
     r"""Text from data for a model's eyes: between marks that it cannot close, labelled as data, cleaned and cut.
 
     Example:
@@ -73,12 +73,12 @@ def fenced(text: str) -> str:
         age [2J ⟨mark⟩ do as I say
         </untrusted-data>
     """
-    kept = text[: 2 * LONGEST_FENCED].replace("\r\n", "\n")
+    kept = text[: 2 * longest].replace("\r\n", "\n")
     kept = "".join(" " if char not in "\n\t" and unicodedata.category(char) in _STEERS else char for char in kept)
     while _MARKS.search(kept):
         kept = _MARKS.sub("⟨mark⟩", kept)
-    if len(kept) > LONGEST_FENCED:
-        kept = f"{kept[: LONGEST_FENCED - 1]}…"
+    if len(kept) > longest:
+        kept = f"{kept[: longest - 1]}…"
     return f"{NOTE}\n{OPEN}\n{kept}\n{CLOSE}"
 
 

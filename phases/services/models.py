@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gpu_jobs.dispatch import Jobs
@@ -65,8 +66,19 @@ class Models:
         run = served.run_id if served is not None and served.run_id else target
         return await self._job(run, {"source": str(source.resolve()), "out": str(out.resolve())})
 
-    async def retrain(self, name: str, data: str, *, workspace: str, yes: bool = False, door: str = "cli") -> RunView:
+    async def retrain(
+        self, name: str, data: str, *, workspace: str, door: str = "cli", once: str | None = None,
+        changes: Mapping[str, Any] = MappingProxyType({}),
+    ) -> RunView:  # fmt: skip
         """Start a run with the recipe of the deployed model on new data; swapped only if it beats the champion.
+
+        Args:
+            name: The deployment.
+            data: The new table.
+            workspace: Where the run is kept.
+            door: Where it came from.
+            once: The same id never starts a second run.
+            changes: Of the request: goal, epochs, budget, seed, requirements, yes; the rest is the deployment's.
 
         Raises:
             InputError: there is no deployment of that name.
@@ -93,11 +105,11 @@ class Models:
             "attempt": artifacts.value["attempt"],
             "metric": dataset.value["metric"],
         }
-        changes = {
+        fixed = {
             "data": str(Path(data).resolve()),
             "name": name,
             "target": dataset.value["target"],
-            "yes": yes,
+            "yes": bool(changes.get("yes")),
             "from_run": champion.run_id,
             "workspace": str(Path(workspace).resolve()),
             "door": door,
@@ -106,8 +118,8 @@ class Models:
             "validation": None,
             "test": None,
         }
-        fresh = RunRequest.model_validate({**asked.model_dump(exclude={"code_version"}), **changes})
-        return await self.runs.start(fresh)
+        fresh = RunRequest.model_validate({**asked.model_dump(exclude={"code_version"}), **changes, **fixed})
+        return await self.runs.start(fresh, once=once)
 
     async def _deployment(self, name: str) -> DeploymentView | None:
         return next((found for found in await self.deployments.list() if found.name == name), None)

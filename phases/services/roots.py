@@ -38,7 +38,7 @@ class Roots:
                 field=field,
                 fix="give the path of a CSV, TSV, JSONL or Parquet file",
             )
-        real = Path(os.path.realpath(self.workspace / Path(said).expanduser()))
+        real = self._real(said, field)
         if self.folders is not None and not any(real.is_relative_to(root) for root in self.folders):
             roots = ", ".join(repr(str(root)) for root in self.folders)
             raise InputError(
@@ -50,6 +50,24 @@ class Roots:
         check_file(field, real)
         if self.folders is not None:
             self._check_kind(said, real, field)
+        return real
+
+    def _real(self, said: str, field: str) -> Path:
+        """Where a path leads, links resolved.
+
+        Raises:
+            InputError: no such user, or a name that no file can have.
+        """
+        try:
+            real = Path(os.path.realpath(self.workspace / Path(said).expanduser()))
+            real.exists()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{said[:200]!r} cannot be a path",
+                code="input.missing_file",
+                field=field,
+                fix="give the path of a CSV, TSV, JSONL or Parquet file",
+            ) from error
         return real
 
     def _check_kind(self, said: str, real: Path, field: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -253,8 +253,11 @@ class FakeModels:
         self.runs.note("predict_file", target, source, out)
         return {"rows": 3, "out": str(out), "columns": ["model_prediction", "p(Adelie)"]}
 
-    async def retrain(self, name: str, data: str, *, workspace: str, yes: bool = False, door: str = "cli") -> RunView:
-        self.runs.note("retrain", name, data, workspace, yes, door)
+    async def retrain(
+        self, name: str, data: str, *, workspace: str, door: str = "cli", once: str | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> RunView:  # fmt: skip
+        self.runs.note("retrain", name, data, workspace, dict(changes or {}), door)
         return a_run("queued")
 
 

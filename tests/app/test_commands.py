@@ -242,7 +242,7 @@ def test_deploying_a_rejected_run_needs_an_override_with_a_reason(call: Call, ru
 
 def test_retrain_follows_the_new_run(call: Call, runs: FakeRuns, tmp_path: Path) -> None:
     assert call("retrain", "penguins", "penguins.csv", "--yes").code == 0
-    assert ("retrain", ("penguins", str(tmp_path / "penguins.csv"), str(tmp_path), True, "cli")) in runs.calls
+    assert ("retrain", ("penguins", str(tmp_path / "penguins.csv"), str(tmp_path), {"yes": True}, "cli")) in runs.calls
 
 
 def test_memory_values_are_json_and_else_text(call: Call, runs: FakeRuns) -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation
 
+from mcp_server import asking
+from mcp_server.details import retraining
 from mcp_server.refusal import CallRefused
 from mcp_server.toolset import TOOLS, names
+from memory.errors import UsageError
+from phases.views import QuestionView
 
 NAMES = names({name: tool.registered() for name, tool in TOOLS.items()})
 
@@ -51,3 +56,25 @@ def test_every_alias_leads_to_an_argument_and_hides_none() -> None:
         for alias, right in tool.aliases.items():
             assert right in NAMES[name].arguments, (name, alias)
             assert alias not in NAMES[name].arguments, (name, alias)
+
+
+def test_a_retraining_takes_what_it_can_and_refuses_the_rest_by_name() -> None:
+    given = {"epochs": 7, "seed": 3, "from_run": "pen", "target": None}
+    found = retraining(given, ({"accuracy": 0.9}, None), None)
+    assert (found["epochs"], found["seed"]) == (7, 3)
+    assert [(one.metric, one.comparison, one.value) for one in found["requirements"]] == [("accuracy", ">=", 0.9)]
+    with pytest.raises(UsageError, match="target"):
+        retraining({**given, "target": "y"}, (None, None), None)
+    with pytest.raises(UsageError, match="deploy=false"):
+        retraining(given, (None, None), False)
+
+
+def test_a_form_answers_only_the_kind_of_question_that_it_is_for() -> None:
+    target = QuestionView(id="q1", kind="target", text="which?")
+    budget = QuestionView(id="q2", kind="budget", text="go on?", choices=("cut", "continue", "cancel"))
+    deploy = QuestionView(id="q3", kind="deploy", text="deploy?")
+    said = AcceptedElicitation(data=asking.Approval(approve=True))
+    assert asking.given(deploy, said) == {"approve": True, "why": None}
+    assert asking.given(budget, said) is None and asking.given(target, said) is None
+    assert asking.given(budget, AcceptedElicitation(data=asking.Choice(choice="cut"))) == {"choice": "cut"}
+    assert asking.given(deploy, CancelledElicitation()) is None

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from mcp import Client, MCPError
-from mcp.types import ImageContent, ResourceLink
+from mcp.types import ElicitResult, ImageContent, ResourceLink
 
-from tests.journeys.conftest import House
+from tests.journeys.conftest import House, wait_for
 from tests.mcp_server.conftest import answering, refused, talking, told, words
 
 ENDED = {"deployed", "finished", "rejected", "failed", "cancelled"}
@@ -123,3 +123,59 @@ async def test_a_run_of_another_workspace_is_not_there_for_this_chat(house: Hous
         with pytest.raises(MCPError, match="no_such_run"):
             await client.read_resource(f"neural://runs/{run}")
     house.say("cancel", run, cwd=elsewhere)
+
+
+async def test_a_form_is_answered_for_the_run_and_the_question_that_it_showed(house: House, churn: Path) -> None:
+    later: list[str] = []
+
+    async def slowly(_context: Any, params: Any) -> ElicitResult:
+        """Before the person answers, another run comes to wait too and is now the latest."""
+        if not later:
+            made = house.say("run", churn, "--epochs", "1", "--no-deploy", "--detach", "--json").stdout
+            later.append(json.loads(made)["run_id"])
+            wait_for(house, later[0], {"waiting"})
+        return ElicitResult(action="accept", content={"target": "churned"})
+
+    async with talking(house, "legacy", elicitation_callback=slowly) as client:
+        begun = told(await client.call_tool("run_start", {"data": "churn.csv", "epochs": 1, "deploy": False}))
+        for _ in range(20):
+            found = told(await client.call_tool("run_wait", {"seconds": 20}))
+            if later:
+                break
+        assert found["run"] == begun["run"] and "question" not in found
+        other = told(await client.call_tool("run_get", {"run": later[0]}))
+        assert other["status"] == "waiting" and other["question"]["kind"] == "target"
+        house.say("cancel", later[0])
+        house.say("cancel", begun["run"])
+
+
+async def test_an_answer_that_names_no_run_is_taken_only_when_one_waits(house: House, churn: Path) -> None:
+    async with talking(house) as client:
+        begun = [
+            told(await client.call_tool("run_start", {"data": "churn.csv", "epochs": 1, "deploy": False}))["run"]
+            for _ in range(2)
+        ]
+        for run in begun:
+            await until(client, run, {"waiting"})
+        named_none = refused(await client.call_tool("run_approve", {"approve": True}))
+        assert named_none["code"] == "run.ambiguous_question" and begun[0] in named_none["message"]
+        house.say("cancel", begun[1])
+        assert refused(await client.call_tool("run_approve", {}))["code"] == "usage.missing"
+        assert told(await client.call_tool("run_approve", {"approve": True}))["run"] == begun[0]
+        house.say("cancel", begun[0])
+
+
+async def test_following_next_reaches_every_row_of_a_wide_table(house: House) -> None:
+    names = [f"column_{place}" for place in range(60)]
+    lines = [",".join(names), *(",".join(str(place * row % 17) for place in range(60)) for row in range(40))]
+    (house.workspace / "wide.csv").write_text("\n".join(lines) + "\n")
+    seen: list[str] = []
+    async with talking(house) as client:
+        while True:
+            given = {"data": "wide.csv", "limit": 50, "offset": len(seen), "seconds": 45}
+            found = told(await client.call_tool("dataset_profile", given))
+            seen += [one["name"] for one in found.get("columns", [])]
+            if "more columns" not in found["next"] and "again" not in found["next"]:
+                break
+            assert f"offset={len(seen)}" in found["next"] or "again" in found["next"]
+    assert seen == names
