@@ -22,7 +22,7 @@ def told(answer: CallToolResult) -> dict[str, Any]:
     """The structured answer of a call that went well."""
     assert not answer.is_error, words(answer)
     assert answer.structured_content is not None
-    assert len(json.dumps(answer.structured_content, ensure_ascii=False).encode()) <= 4200
+    assert len(json.dumps(answer.structured_content, ensure_ascii=False, separators=(",", ":")).encode()) <= 4000
     return dict(answer.structured_content)
 
 

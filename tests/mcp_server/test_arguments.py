@@ -73,8 +73,9 @@ def test_a_form_answers_only_the_kind_of_question_that_it_is_for() -> None:
     target = QuestionView(id="q1", kind="target", text="which?")
     budget = QuestionView(id="q2", kind="budget", text="go on?", choices=("cut", "continue", "cancel"))
     deploy = QuestionView(id="q3", kind="deploy", text="deploy?")
-    said = AcceptedElicitation(data=asking.Approval(approve=True))
+    said: AcceptedElicitation[asking.Approval] = AcceptedElicitation(data=asking.Approval(approve=True))
     assert asking.given(deploy, said) == {"approve": True, "why": None}
     assert asking.given(budget, said) is None and asking.given(target, said) is None
-    assert asking.given(budget, AcceptedElicitation(data=asking.Choice(choice="cut"))) == {"choice": "cut"}
+    chosen: AcceptedElicitation[asking.Choice] = AcceptedElicitation(data=asking.Choice(choice="cut"))
+    assert asking.given(budget, chosen) == {"choice": "cut"}
     assert asking.given(deploy, CancelledElicitation()) is None
