@@ -230,3 +230,10 @@ def test_a_crash_is_one_message_and_a_traceback_only_on_request(
 def test_an_error_names_the_flag_as_it_was_typed(call: Call, flag: str) -> None:
     error = call("run", "penguins.csv", f"--{flag}", "soon", "--json").document()["error"]
     assert error["field"] == flag and "\\n" not in error["fix"]
+
+
+def test_the_name_of_a_dataset_stands_for_its_file(call: Call, runs: FakeRuns) -> None:
+    assert call("dataset", "add", "penguins.csv", "--json").code == 0
+    assert call("run", "penguins", "--target", "species", "--detach").code == 0
+    started = next(given for name, given in runs.calls if name == "start")
+    assert "/neural/datasets/penguins/" in str(started)

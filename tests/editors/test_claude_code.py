@@ -30,14 +30,14 @@ pytestmark = pytest.mark.needs("npm")
 @pytest.fixture(scope="module")
 def claude() -> Path:
     """The command, installed once into a folder that later sessions use again."""
-    folder = Path(tempfile.gettempdir()) / f"neuroloom-npm-{os.getuid()}" / "claude-code"
+    kept = os.environ.get("NODE_FOR_TESTS") or Path(tempfile.gettempdir()) / f"neuroloom-npm-{os.getuid()}"
+    folder = Path(kept) / "claude-code"
     command = folder / "node_modules" / ".bin" / "claude"
     if not command.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), PACKAGE]
         done = subprocess.run(install, capture_output=True, text=True, timeout=170)
-        if done.returncode or not command.exists():
-            pytest.skip(f"npm does not bring {PACKAGE}: {done.stderr[-300:]}")
+        assert done.returncode == 0 and command.exists(), f"npm does not bring {PACKAGE}: {done.stderr[-300:]}"
     return command
 
 
