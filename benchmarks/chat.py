@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,8 @@ METHOD = (
 GREETING = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "benchmark", "version": "1"}}
 Opened = Callable[[], AbstractAsyncContextManager[Client]]
 Row = tuple[str, str, str, str]
+Doors = Mapping[str, crowd.Door]
+FLOOR, OURS = "the bare SDK", "Neuroloom"
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def row(name: str, pairs: Sequence[tuple[float, float]], *, added: bool) -> Row:
     return name, f"{floor:.2f} ms", f"{mine:.2f} ms", f"{ratio:.2f} × (at most 1.3 ×)"
 
 
-async def per_call(place: Place, url: str, token: str, asked: argparse.Namespace) -> list[Row]:
+async def per_call(place: Place, http: Doors, asked: argparse.Namespace) -> list[Row]:
     """A call in memory, over stdio and over HTTP."""
     from app.settings import load
     from mcp_server.serving import guarded
@@ -183,8 +185,7 @@ async def per_call(place: Place, url: str, token: str, asked: argparse.Namespace
     bare = bare_chat.from_file(place.answer)
     memory = await beside(lambda: Client(bare), lambda: Client(server), place.run, asked)
     stdio = await beside(lambda: Client(bare_stdio(place)), lambda: Client(ours_stdio(place)), place.run, asked)
-    with bare_http(place) as floor:
-        over = await beside(lambda: Client(floor), lambda: with_token(url, token), place.run, asked)
+    over = await beside(lambda: with_token(http[FLOOR]), lambda: with_token(http[OURS]), place.run, asked)
     return [
         row("a call in memory", memory, added=True),
         row("a call over stdio", stdio, added=False),
@@ -192,15 +193,15 @@ async def per_call(place: Place, url: str, token: str, asked: argparse.Namespace
     ]
 
 
-def with_token(url: str, token: str) -> Client:
-    """A client of ours over HTTP."""
-    http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60)
-    return Client(streamable_http_client(url, http_client=http))
+def with_token(door: crowd.Door) -> Client:
+    """A client over HTTP."""
+    http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {door.token}"}, timeout=60)
+    return Client(streamable_http_client(door.url, http_client=http))
 
 
 @contextmanager
-def bare_http(place: Place) -> Iterator[str]:
-    """The bare server over HTTP; its address."""
+def bare_http(place: Place) -> Iterator[crowd.Door]:
+    """The bare server over HTTP."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -208,7 +209,7 @@ def bare_http(place: Place) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until(lambda: _answers(port), process)
-        yield f"http://127.0.0.1:{port}/mcp"
+        yield crowd.Door(f"http://127.0.0.1:{port}/mcp", "none", process.pid)
     finally:
         process.kill()
         process.wait()
@@ -223,8 +224,8 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def ours_http(place: Place) -> Iterator[tuple[str, str]]:
-    """Our server over HTTP: its address and a token."""
+def ours_http(place: Place) -> Iterator[crowd.Door]:
+    """Our server over HTTP."""
     words = place.workspace / "http.err"
     with words.open("wb") as log:
         command = [str(NEUROLOOM), "mcp", "--http", "--port", "0"]
@@ -236,7 +237,7 @@ def ours_http(place: Place) -> Iterator[tuple[str, str]]:
         if url is None or token is None:
             raise RuntimeError(said)
         until(lambda: _answers(int(url[2])), process)
-        yield url[1], token[0]
+        yield crowd.Door(url[1], token[0], process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -260,9 +261,10 @@ def main() -> None:
     where = machine()
     with prepared() as place:
         rows = starts(place, asked.rounds)
-        with ours_http(place) as (url, token):
-            rows += asyncio.run(per_call(place, url, token, asked))
-            polled = crowd.polled(place.workspace, place.environment, url, token, asked)
+        with ours_http(place) as ours, bare_http(place) as bare:
+            doors = {FLOOR: bare, OURS: ours}
+            rows += asyncio.run(per_call(place, doors, asked))
+            polled = crowd.polled(place.workspace, place.environment, doors, asked)
         flat = crowd.memory(place.workspace, place.environment, asked.memory_calls)
     table = ["| what | bare SDK | Neuroloom | difference |", "| --- | --- | --- | --- |"]
     table += [f"| {' | '.join(one)} |" for one in rows]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,23 @@ def show(workspace: Path, environment: Mapping[str, str], run: str) -> dict[str,
     return dict(json.loads(done.stdout))
 
 
-def polled(workspace: Path, environment: Mapping[str, str], url: str, token: str, asked: argparse.Namespace) -> str:
-    """What the clients saw, in a sentence; the run must be live from the first to the last call."""
+@dataclass(frozen=True)
+class Door:
+    """A server over HTTP: where it listens, the token it wants, and its process."""
+
+    url: str
+    token: str
+    pid: int
+
+
+def polled(
+    workspace: Path, environment: Mapping[str, str], doors: Mapping[str, Door], asked: argparse.Namespace
+) -> str:
+    """What the clients saw of each server, in sentences; the run must train from the first to the last call."""
     run = live_run(workspace, environment)
     try:
         until_training(workspace, environment, run)
-        took, wrong = asyncio.run(crowd(url, token, run, asked.clients, asked.seconds))
+        told = [seen(name, door, run, asked) for name, door in doors.items()]
         status = show(workspace, environment, run)["status"]
     finally:
         subprocess.run(
@@ -62,11 +74,21 @@ def polled(workspace: Path, environment: Mapping[str, str], url: str, token: str
             capture_output=True,
             check=False,
         )
+    begin = f"{asked.clients} HTTP clients asked for a run that trained ({status} afterwards) once a second"
+    return f"{begin} for {asked.seconds} s: {'; '.join(told)} (p99 at most 250 ms, no error)."
+
+
+def seen(name: str, door: Door, run: str, asked: argparse.Namespace) -> str:
+    """What the clients saw of one server."""
+    server = psutil.Process(door.pid)
+    before = sum(server.cpu_times()[:2])
+    took, wrong = asyncio.run(crowd(door, run, asked.clients, asked.seconds))
+    spent = (sum(server.cpu_times()[:2]) - before) * 1000 / len(took)
     took.sort()
     p50, p99 = (took[int(share * (len(took) - 1))] * 1000 for share in (0.5, 0.99))
     return (
-        f"{asked.clients} HTTP clients asked for a training run once a second for {asked.seconds} s: {len(took)} calls,"
-        f" p50 {p50:.0f} ms, p99 {p99:.0f} ms (at most 250 ms), {wrong} errors; the run was {status} afterwards."
+        f"{name} {len(took)} calls, p50 {p50:.0f} ms, p99 {p99:.0f} ms, {wrong} errors,"
+        f" {spent:.1f} ms of processor time a call"
     )
 
 
@@ -81,13 +103,13 @@ def until_training(workspace: Path, environment: Mapping[str, str], run: str) ->
     raise RuntimeError(f"{run} never trained: {found}")
 
 
-async def crowd(url: str, token: str, run: str, clients: int, seconds: int) -> tuple[list[float], int]:
+async def crowd(door: Door, run: str, clients: int, seconds: int) -> tuple[list[float], int]:
     """Seconds of every call, and how many were no good answer."""
     own = {"protocolVersion": NEWEST, "clientInfo": WHO, "clientCapabilities": {}}
     params = {"name": "run_get", "arguments": {"run": run}, "_meta": {f"{META}/{key}": one for key, one in own.items()}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     headers = {
-        "Authorization": f"Bearer {token}",
+        "Authorization": f"Bearer {door.token}",
         "Accept": "application/json, text/event-stream",
         "MCP-Protocol-Version": NEWEST,
         "Mcp-Method": "tools/call",
@@ -104,9 +126,13 @@ async def crowd(url: str, token: str, run: str, clients: int, seconds: int) -> t
             for turn in range(seconds):
                 await asyncio.sleep(max(0.0, begun + turn - time.perf_counter()))
                 asked = time.perf_counter()
-                answer = await http.post(url, json=body)
+                answer = await http.post(door.url, json=body)
                 took.append(time.perf_counter() - asked)
-                wrong += answer.status_code != 200 or b'"status"' not in answer.content or b'"error"' in answer.content
+                wrong += (
+                    answer.status_code != 200
+                    or b'"isError":true' in answer.content
+                    or b'"status"' not in answer.content
+                )
 
         await asyncio.gather(*(one(number) for number in range(clients)))
     return took, wrong
