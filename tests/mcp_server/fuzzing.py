@@ -257,8 +257,8 @@ def fuzzed(house: House) -> Iterator[Fuzzed]:
 
 
 def prepared(house: House) -> None:
-    """Something to get at: a secret beside the workspace, links to it, and the canary in it."""
-    outside = house.workspace.parent / f"{house.workspace.name}-outside"
+    """Something to get at: a secret outside the workspace, and links to it."""
+    outside = house.home / "outside"
     outside.mkdir(exist_ok=True)
     (outside / "secret.txt").write_text(f"a,b\n{CANARY},1\n{CANARY},2\n")
     (house.workspace / "link.csv").symlink_to(outside / "secret.txt")
