@@ -72,6 +72,17 @@ def tree(leader: int) -> list[int]:
     return sorted(found)
 
 
+def children(pid: int) -> list[int]:
+    """Processes whose parent is `pid`."""
+    return [other for other in _pids() if (fields := _stat(other)) and int(fields[1]) == pid]
+
+
+def namespaced(pid: int) -> list[int]:
+    """A process's numbers, from ours to the one that it has in its own pid namespace; empty when it is gone."""
+    lines = _text(f"/proc/{pid}/status").splitlines()
+    return next(([int(word) for word in line.split()[1:]] for line in lines if line.startswith("NSpid:")), [])
+
+
 def marked(name: str, value: str) -> list[int]:
     """Processes that were started with `name=value` in their environment, whatever their session."""
     wanted = f"{name}={value}".encode()
