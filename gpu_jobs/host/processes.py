@@ -109,13 +109,17 @@ def job_members(folder: Path, leader: int | None = None) -> list[int]:
 
 
 def kill_job(folder: Path, leader: int | None = None) -> int:
-    """Kill the whole tree of a job, until nothing of it is left; the number of processes hit."""
+    """Kill the whole tree of a job, until nothing of it is left; the number of processes hit.
+
+    All are stopped before any is killed: one that sees another die may not answer by forking.
+    """
     hit: set[int] = set()
     for _ in range(200):
         members = job_members(folder, leader)
         if not members:
             break
         hit |= set(members)
+        _signal_all(members, signal.SIGSTOP)
         kill_all(members)
         time.sleep(0.005)
     return len(hit)
@@ -134,9 +138,13 @@ def close_descriptors(keep: set[int]) -> None:
 
 def kill_all(pids: list[int]) -> None:
     """SIGKILL to each that still exists."""
+    _signal_all(pids, signal.SIGKILL)
+
+
+def _signal_all(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
         try:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         except (ProcessLookupError, PermissionError):
             continue
 
