@@ -180,6 +180,23 @@ def _limits(settings: Settings) -> Iterator[Finding]:
     yield Finding("memory limit of jobs", True, False, found)
 
 
+def _isolation(settings: Settings) -> Iterator[Finding]:
+    """The local backend's preflight: whether its walls stand here, and what is open where they do not."""
+    from gpu_jobs.backends.walls import version, why_not
+
+    asked, missing = settings.runner.isolation, why_not()
+    needed = asked == "bubblewrap"
+    if asked == "none":
+        able = "bubblewrap is not used (runner.isolation)" if missing is None else missing
+        found = f"none: jobs see this machine's network, files, environment and processes; {able}"
+        yield Finding("isolation of jobs", True, False, found, None)
+    elif missing is None:
+        yield Finding("isolation of jobs", True, needed, f"{version()}: network, files and processes are closed")
+    else:
+        found = f"none: jobs see this machine's network, files, environment and processes; {missing}"
+        yield Finding("isolation of jobs", False, needed, found, "apt-get install bubblewrap")
+
+
 def _left_over(settings: Settings) -> Iterator[Finding]:
     """Servers of an earlier environment still at work for this state folder."""
     import psutil
@@ -247,5 +264,5 @@ def _finding(name: str, ok: bool, needed: bool, found: str, fix: str | None) -> 
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    _python, _packages, _redis, _state_folder, _disk, _memory, _torch, _limits, _left_over, _tools,
+    _python, _packages, _redis, _state_folder, _disk, _memory, _torch, _limits, _isolation, _left_over, _tools,
 )  # fmt: skip

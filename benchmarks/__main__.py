@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 if __name__ == "__main__":
-    for name in ("overhead", "hooks", "chat", "training", "serving"):
+    for name in ("overhead", "hooks", "chat", "sandboxes", "training", "serving"):
         sys.stdout.write(f"\n== {name}\n")
         sys.stdout.flush()
         done = subprocess.run([sys.executable, "-P", "-m", f"benchmarks.{name}"], cwd=HERE.parent, check=False)

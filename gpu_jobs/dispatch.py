@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gpu_jobs.backends.protocol import Command, Sandbox
+from gpu_jobs.backends.protocol import Command, Sandbox, SandboxInfo
 from gpu_jobs.host.files import RESERVED, RESERVED_BYTES
 from gpu_jobs.host.record import SAFE_ID, error_document, stage
 from gpu_jobs.spec import JobOutcome, JobSpec
@@ -61,6 +61,11 @@ class Jobs:
         self._starting = asyncio.Lock()
         self._telling = asyncio.Lock()
         self._killed_starts = 0
+
+    @property
+    def info(self) -> SandboxInfo:
+        """The handle of the sandbox."""
+        return self._sandbox.info
 
     async def run(
         self, spec: JobSpec, on_event: OnEvent | None = None, *, offset: int = 0, restart: bool = False

@@ -20,6 +20,7 @@ class Limits(BaseModel):
         disk_mb: Size of the sandbox's folder while the job runs, in MB.
         seconds: Deadline after the start, in seconds of the wall clock.
         open_files: Open file descriptors of one process (`RLIMIT_NOFILE`).
+        processes: Processes of the job's whole tree, looked at a few times a second.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +31,7 @@ class Limits(BaseModel):
     disk_mb: int | None = Field(default=None, gt=0)
     seconds: float = Field(default=86400, gt=0)
     open_files: int | None = Field(default=None, ge=16)
+    processes: int | None = Field(default=None, ge=1)
 
 
 class JobSpec(BaseModel):

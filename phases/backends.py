@@ -12,8 +12,13 @@ from phases.settings import RunnerSettings, Terms
 KINDS = ("local",)
 
 
-def backend(settings: RunnerSettings, kind: str) -> Backend:
+def backend(settings: RunnerSettings, kind: str, terms: Terms | None = None) -> Backend:
     """The backend of that kind.
+
+    Args:
+        settings: The runner's.
+        kind: One of `KINDS`.
+        terms: The run's, where the backend is asked for a run; else the runner's own.
 
     Raises:
         BackendError: unknown kind, with the kinds there are.
@@ -25,9 +30,12 @@ def backend(settings: RunnerSettings, kind: str) -> Backend:
             field="backend",
             fix="use --backend local",
         )
-    return LocalBackend(LocalSettings(kind="local"), settings.home)
+    return LocalBackend(LocalSettings(isolation=(terms or settings).isolation), settings.home)
 
 
-def label(terms: Terms, run: str, root: Path) -> SandboxRequest:
-    """What is asked for a run: its sandbox's owner, root and deadline (a week beyond the longest job)."""
-    return SandboxRequest(owner=run, root=str(root), seconds=7 * 24 * 3600 + terms.job_hours * 3600)
+def label(terms: Terms, run: str, root: Path, reads: tuple[str, ...] = ()) -> SandboxRequest:
+    """What is asked for a run: its sandbox's owner, root and deadline (a week beyond the longest job).
+
+    `reads` is what its jobs need to read outside the root; without it, what was asked for earlier holds.
+    """
+    return SandboxRequest(owner=run, root=str(root), seconds=7 * 24 * 3600 + terms.job_hours * 3600, reads=reads)

@@ -11,6 +11,7 @@ from gpu_jobs.dispatch import HostSettings, Jobs
 from memory.errors import BackendError
 from phases.active_run import ActiveRun
 from phases.backends import backend, label
+from phases.isolation import group, reads
 from phases.measure import measurement
 
 TRIES, FIRST_WAIT = 4, 0.2
@@ -24,19 +25,20 @@ async def ensure_open(active: ActiveRun) -> float:
     """
     if active.jobs is not None:
         return 0.0
-    place, wait = backend(active.settings, active.request.backend), FIRST_WAIT
+    place, wait = backend(active.settings, active.request.backend, active.request.terms), FIRST_WAIT
+    asked = label(active.request.terms, active.id, active.root, reads(active.request, active.settings))
     for attempt in range(1, TRIES + 1):
         began = time.perf_counter()
         try:
-            sandbox = await place.open(label(active.request.terms, active.id, active.root))
+            sandbox = await place.open(asked)
             break
         except (OSError, BackendError):
             if attempt == TRIES:
                 raise
             await asyncio.sleep(wait)
             wait *= 2
-    tasks = active.settings.tasks
-    active.jobs = Jobs(sandbox, HostSettings(tasks=str(tasks) if tasks else None, cgroup=active.settings.job_cgroup))
+    tasks = str(active.settings.tasks) if active.settings.tasks else None
+    active.jobs = Jobs(sandbox, HostSettings(tasks=tasks, cgroup=group(sandbox.info, active.settings)))
     active.limits = (await active.known("cluster", ClusterPlan)).limits
     if await active.get("cluster-id") is None:
         await active.put("cluster-id", f"local-{active.id}", by="neural-orchestrator")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gpu_jobs.backends.protocol import Isolation
 from memory.records import MemorySettings
 from phases.privacy.level import Level
 
@@ -70,6 +71,9 @@ class Terms(BaseModel):
         default=None, description="folder of a control group given to us: it then holds the memory of the jobs"
     )
     job_hours: float = Field(default=24.0, gt=0, description="deadline of one job in hours")
+    isolation: Isolation = Field(
+        default="none", description="walls around local jobs: bubblewrap, auto (where it works), or none"
+    )
 
 
 class NotifySettings(BaseModel):

@@ -14,6 +14,7 @@ from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.champion import schema_checks
 from phases.gates import Check, fact, number
+from phases.isolation import in_words, isolation_check, walls
 from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import leave
@@ -37,13 +38,20 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
         "training": {"seed": active.seed, "epochs": active.request.epochs},
         "validation": {"gates": active.request.gates},
     }
+    closed = walls(active)
+    config["isolation"] = closed
     path = active.root / "configs" / "training.json"
     await active.in_thread(write_json, path, config)
     valid = await active.in_thread(_valid, path, plan)
     await active.put("config", config, by=ROLE)
-    await active.put("environment", machine, by=ROLE)
+    await active.put("environment", {**machine, "isolation": in_words(closed)}, by=ROLE)
     refuse_tiny(snapshot)
-    checks = [*_gate(active, answered, snapshot), valid, *await schema_checks(active)]
+    checks = [
+        *_gate(active, answered, snapshot),
+        valid,
+        isolation_check(closed, active.request.terms.isolation),
+        *await schema_checks(active),
+    ]
     await leave(active, ROW, attempt, checks, source=snapshot["source"])
     return attempt, verdict
 

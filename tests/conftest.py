@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from gpu_jobs.backends.walls import why_not
 from gpu_jobs.host import processes
 from tests.environment import a_plain_environment
 from tests.leftovers import SESSION_MARK, end_all, newest_process, of_session
@@ -29,6 +30,8 @@ def _available(tool: str) -> bool:
         return importlib.util.find_spec("torch") is not None and Path("/dev/nvidia0").exists()
     if tool == "docker":  # the command alone builds nothing
         return shutil.which(tool) is not None and subprocess.run([tool, "info"], capture_output=True).returncode == 0
+    if tool == "bwrap":  # the program alone is not enough: user namespaces may be forbidden
+        return why_not() is None
     if tool == "package index":
         return _index_answers()
     if tool == "tmpfs":  # may we mount one? Tried where nobody else sees it

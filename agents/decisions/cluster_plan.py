@@ -18,6 +18,7 @@ class ClusterLimits(BaseModel):
         file_mb: Largest file that a job may write.
         cpu_seconds: Processor time of one process.
         open_files: Files that one process may have open.
+        processes: Processes that one job may have.
         seconds: Deadline of the longest job.
     """
 
@@ -28,6 +29,7 @@ class ClusterLimits(BaseModel):
     file_mb: int | None = Field(default=None, ge=64)
     cpu_seconds: int | None = Field(default=None, ge=60)
     open_files: int | None = Field(default=None, ge=64)
+    processes: int | None = Field(default=None, ge=64)
     seconds: float = Field(gt=0, le=30 * 86400)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +24,9 @@ RUN_MARK = "NEUROLOOM_COMMAND"
 CHUNK = 1 << 16
 
 
-async def run_captured(command: Command, cwd: Path, env: dict[str, str], timeout: float) -> Finished:
+async def run_captured(
+    command: Command, cwd: Path, env: dict[str, str], timeout: float, descriptors: Sequence[int] = ()
+) -> Finished:
     """Run a command in its own session.
 
     Args:
@@ -32,6 +34,7 @@ async def run_captured(command: Command, cwd: Path, env: dict[str, str], timeout
         cwd: Folder to run in, absolute.
         env: Its whole environment; a mark is added that finds its tree again.
         timeout: Seconds until the tree is killed.
+        descriptors: Of ours, that it needs as well.
 
     Returns:
         How it ended, also when there is no such program. Cancelling kills the tree.
@@ -39,7 +42,7 @@ async def run_captured(command: Command, cwd: Path, env: dict[str, str], timeout
     begin = time.monotonic()
     mark = os.urandom(8).hex()
     try:
-        process = _popen(command, cwd, {**env, RUN_MARK: mark})
+        process = _popen(command, cwd, {**env, RUN_MARK: mark}, descriptors)
     except OSError as problem:
         code = NO_PROGRAM if isinstance(problem, FileNotFoundError) else NOT_EXECUTABLE
         told = f"{command.argv[0]}: {problem.strerror}\n".encode()
@@ -66,7 +69,7 @@ async def run_captured(command: Command, cwd: Path, env: dict[str, str], timeout
     )
 
 
-def _popen(command: Command, cwd: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+def _popen(command: Command, cwd: Path, env: dict[str, str], descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command.argv,
         stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
@@ -75,6 +78,7 @@ def _popen(command: Command, cwd: Path, env: dict[str, str]) -> subprocess.Popen
         cwd=cwd,
         env=env,
         start_new_session=True,
+        pass_fds=descriptors,
         bufsize=0,
     )
 

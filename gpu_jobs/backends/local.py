@@ -1,7 +1,8 @@
 """The local backend: processes on this machine, in the run's own folder, known by a registry file per sandbox.
 
-There are no walls here: a process sees the machine as we do. What bounds it is its session, its limits (held by the
-job host) and its deadline. Destroying a sandbox ends its processes and leaves its folder, which is a person's.
+With bubblewrap a sandbox has walls (`walls`, `namespace`); without, a process sees the machine as we do, and what
+bounds it is its session, its limits (held by the job host) and its deadline. Which it is, is decided when a sandbox is
+first opened, and told in its handle. Destroying a sandbox ends its processes and leaves its folder, a person's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gpu_jobs.backends.capture import run_captured
 from gpu_jobs.backends.local_process import LocalProcess
-from gpu_jobs.backends.protocol import Command, Finished, SandboxInfo, SandboxRequest
+from gpu_jobs.backends.namespace import Namespace
+from gpu_jobs.backends.protocol import Command, Finished, Isolation, SandboxInfo, SandboxRequest
+from gpu_jobs.backends.walls import Walls, as_code, why_not
 from gpu_jobs.host import processes
 from gpu_jobs.host.files import read_json, write_bytes, write_json
 from memory.errors import BackendError
@@ -29,11 +32,16 @@ SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,170}\Z")
 
 
 class LocalSettings(BaseModel):
-    """Settings of the local backend."""
+    """Settings of the local backend.
+
+    Attributes:
+        isolation: `auto` = bubblewrap's walls where bubblewrap works, else none; `bubblewrap` = walls or an error.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["local"] = "local"
+    isolation: Isolation = "none"
 
 
 class LocalSandbox:
@@ -41,11 +49,13 @@ class LocalSandbox:
 
     Args:
         info: Its handle.
+        namespace: Where its processes are, if it has walls.
     """
 
-    def __init__(self, info: SandboxInfo) -> None:
+    def __init__(self, info: SandboxInfo, namespace: Namespace | None) -> None:
         self._info = info
         self._root = Path(info.root)
+        self._namespace = namespace
 
     @property
     def info(self) -> SandboxInfo:
@@ -56,11 +66,21 @@ class LocalSandbox:
         """Run a command in a session of its own; see `Sandbox.run`.
 
         Raises:
-            BackendError: `backend.path` for a folder outside, `backend.no_root` when the root is gone.
+            BackendError: `backend.path` for a folder outside, `backend.no_root` when the root is gone,
+                `backend.walls` when its walls cannot be put up.
         """
         left = max(0.1, self._info.deadline - time.time())
         timeout = left if command.timeout is None else min(left, command.timeout)
-        return await run_captured(command, self._inside(command.cwd), self._environment(command), timeout)
+        folder, env = self._inside(command.cwd), self._environment(command)
+        if self._namespace is None:
+            return await run_captured(command, folder, env, timeout)
+        async with self._namespace.entered(command.argv, str(folder), not command.detaches) as (argv, descriptors):
+            wrapped = command.model_copy(update={"argv": tuple(argv)})
+            done = await run_captured(wrapped, self._root, env, timeout, descriptors)
+        if done.code == 1 and done.stderr.startswith(b"bwrap: "):
+            told = done.stderr.decode(errors="replace").strip()
+            raise BackendError(f"bubblewrap's walls do not stand: {told}", code="backend.walls", fix="neuroloom doctor")
+        return done.model_copy(update={"code": as_code(done.code)})
 
     async def start(self, command: Command) -> LocalProcess:
         """Start a command under a keeper that outlives us; its files are in `processes/<name>`.
@@ -79,11 +99,11 @@ class LocalSandbox:
         if handle is None:
             told = done.stderr.decode(errors="replace").strip()
             raise BackendError(f"could not start {command.argv[0]!r}: {told}", code="backend.start")
-        return LocalProcess(handle)
+        return self.process({**handle, "folder": str(folder)})
 
     def process(self, handle: Mapping[str, Any]) -> LocalProcess:
         """The process of a handle."""
-        return LocalProcess(handle)
+        return LocalProcess(handle, self._namespace.outside(handle) if self._namespace else handle)
 
     async def write(self, path: str, data: bytes) -> None:
         """Write a file whole; see `Sandbox.write`."""
@@ -115,15 +135,15 @@ class LocalSandbox:
         return full
 
     def _environment(self, command: Command) -> dict[str, str]:
-        own = {processes.SANDBOX_MARK: self._info.root}
-        return {**os.environ, **own, **command.env}
+        own = {processes.SANDBOX_MARK: self._info.root, **command.env}
+        return {**os.environ, **own} if self._namespace is None else self._namespace.walls.environment(own)
 
 
 class LocalBackend:
     """Sandboxes on this machine.
 
     Args:
-        settings: Nothing to set yet.
+        settings: Whether sandboxes have walls.
         home: The state folder; the registry is `sandboxes/` in it.
     """
 
@@ -135,7 +155,8 @@ class LocalBackend:
         """The sandbox of this owner and label, its deadline set anew; see `Backend.open`.
 
         Raises:
-            BackendError: No root was given, it cannot be made, or the name is taken with another root.
+            BackendError: No root was given, it cannot be made, the name is taken with another root, or walls are
+                asked for and there are none to be had (`backend.no_walls`).
         """
         if request.root is None:
             raise BackendError("the local backend needs a folder as root", code="backend.no_root", field="root")
@@ -154,6 +175,8 @@ class LocalBackend:
             root=root,
             created=now if known is None else known.created,
             deadline=now + request.seconds,
+            isolation=self._isolation() if known is None else known.isolation,
+            reads=request.reads or (() if known is None else known.reads),
         )
         try:
             Path(root).mkdir(parents=True, exist_ok=True)
@@ -162,7 +185,7 @@ class LocalBackend:
         except OSError as problem:
             message = f"cannot open a sandbox in {root!r}: {problem.strerror}"
             raise BackendError(message, code="backend.open", field="root") from problem
-        return LocalSandbox(info)
+        return self._sandbox(info)
 
     async def attach(self, sandbox_id: str) -> LocalSandbox:
         """A sandbox that is open; see `Backend.attach`.
@@ -174,7 +197,7 @@ class LocalBackend:
         if info is None:
             names = ", ".join(known.id for known in await self.list()) or "none"
             raise BackendError(f"no sandbox {sandbox_id!r}; open: {names}", code="backend.no_sandbox")
-        return LocalSandbox(info)
+        return self._sandbox(info)
 
     async def list(self, owner: str | None = None) -> list[SandboxInfo]:
         """What is open; see `Backend.list`."""
@@ -185,7 +208,7 @@ class LocalBackend:
         """Kill every process of the sandbox, its host first, and forget it; the folder stays."""
         info = self._known(sandbox_id)
         if info is not None:
-            await asyncio.to_thread(_end_processes, info.root)
+            await asyncio.to_thread(self._end, info)
         self._file(sandbox_id).unlink(missing_ok=True)
 
     async def sweep(self) -> tuple[str, ...]:
@@ -197,6 +220,29 @@ class LocalBackend:
                 await self.destroy(path.stem)
                 gone.append(path.stem)
         return tuple(gone)
+
+    def _isolation(self) -> str:
+        """What a new sandbox is closed by."""
+        if self.settings.isolation == "none" or (self.settings.isolation == "auto" and why_not() is not None):
+            return "none"
+        if (missing := why_not()) is not None:
+            fix = "install it, or set runner.isolation to auto or none"
+            raise BackendError(f"walls are asked for: {missing}", code="backend.no_walls", fix=fix)
+        return "bubblewrap"
+
+    def _sandbox(self, info: SandboxInfo) -> LocalSandbox:
+        return LocalSandbox(info, None if info.isolation == "none" else self._namespace(info))
+
+    def _namespace(self, info: SandboxInfo) -> Namespace:
+        lock = str(self._file(info.id).with_suffix(".walls"))
+        return Namespace(Walls(info.root, info.reads, lock), {processes.SANDBOX_MARK: info.root})
+
+    def _end(self, info: SandboxInfo) -> None:
+        if info.isolation == "none":
+            _end_host(info.root)
+        else:
+            self._namespace(info).end()
+        _end_marked(info.root)
 
     def _file(self, sandbox_id: str) -> Path:
         if not SAFE.match(sandbox_id):
@@ -220,11 +266,15 @@ def _read(path: Path, offset: int, limit: int | None) -> bytes | None:
         return None
 
 
-def _end_processes(root: str) -> None:
-    """Kill the host before its jobs, so that it records nothing about them, until nothing is left."""
+def _end_host(root: str) -> None:
+    """Kill the host before its jobs, so that it records nothing about them."""
     host = read_json(Path(root) / "jobs" / "host.json")
     if host is not None and processes.alive(host):
         processes.kill_all([host["pid"]])
+
+
+def _end_marked(root: str) -> None:
+    """Kill everything that was started in the sandbox, until nothing is left."""
     for _ in range(200):
         left = [pid for pid in processes.marked(processes.SANDBOX_MARK, root) if pid != os.getpid()]
         if not left:

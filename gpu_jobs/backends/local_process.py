@@ -23,10 +23,12 @@ class LocalProcess:
 
     Args:
         handle: `{"pid", "ticks", "boot"}`, and `"folder"` where `LocalSandbox.start` made it.
+        seen: The same three as they are out here: others where the handle is of a walled sandbox; None = it is gone.
     """
 
-    def __init__(self, handle: Mapping[str, Any]) -> None:
+    def __init__(self, handle: Mapping[str, Any], seen: Mapping[str, Any] | None) -> None:
         self._handle = dict(handle)
+        self._seen = seen
         folder = self._handle.get("folder")
         self._folder = Path(folder) if isinstance(folder, str) else None
 
@@ -37,7 +39,7 @@ class LocalProcess:
 
     async def poll(self) -> ProcessState:
         """Running, exited with its code, or lost: gone (killed, or another boot) without leaving a code."""
-        if processes.alive(self._handle):
+        if processes.alive(self._seen):
             return ProcessState(state="running")
         code = self._code()  # looked at after the process: a code written in between is not missed
         return ProcessState(state="lost") if code is None else ProcessState(state="exited", code=code)
@@ -49,7 +51,7 @@ class LocalProcess:
         with (self._folder / "log").open("rb") as log:
             log.seek(offset)
             while True:
-                running = processes.alive(self._handle)
+                running = processes.alive(self._seen)
                 if chunk := log.read(CHUNK):
                     yield chunk
                 elif not running:
@@ -59,9 +61,9 @@ class LocalProcess:
 
     async def kill(self, grace: float = 0.0) -> None:
         """TERM to its group; after `grace` seconds KILL to everything that carries its mark or session."""
-        if not processes.alive(self._handle):
+        if self._seen is None or not processes.alive(self._seen):
             return
-        pid = int(self._handle["pid"])
+        pid = int(self._seen["pid"])
         if grace > 0:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGTERM)
@@ -70,7 +72,7 @@ class LocalProcess:
 
     def _wait(self, seconds: float) -> None:
         """Until it ends or the time is over: a pidfd wakes us, though it is not our child."""
-        pidfd = processes.watch(self._handle)
+        pidfd = processes.watch(self._seen) if self._seen else None
         if pidfd is not None:
             try:
                 poller = select.poll()
@@ -80,7 +82,7 @@ class LocalProcess:
                 os.close(pidfd)
 
     def _kill_tree(self, pid: int) -> None:
-        leader = pid if processes.alive(self._handle) else None
+        leader = pid if processes.alive(self._seen) else None
         if self._folder is not None:
             processes.kill_job(self._folder, leader)
         elif leader is not None:

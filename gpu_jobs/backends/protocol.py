@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Isolation = Literal["auto", "bubblewrap", "none"]
 OUTPUT_BYTES = 10 * 1024 * 1024
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$"
 
@@ -76,6 +77,8 @@ class SandboxRequest(BaseModel):
         label: What it is for; owner and label together name it, so opening twice is opening once.
         root: Folder to use where the backend lets one choose (`local` must have one).
         seconds: Deadline after opening; a sweep then destroys it.
+        reads: Absolute paths outside the root that its processes need to read: data, the program's own files. Where
+            there are walls nothing else can be read; given again, they take the place of the earlier ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,10 +87,16 @@ class SandboxRequest(BaseModel):
     label: str = Field(default="main", pattern=NAME)
     root: str | None = None
     seconds: float = Field(default=7 * 86400, gt=0)
+    reads: tuple[str, ...] = ()
 
 
 class SandboxInfo(BaseModel):
-    """The plain-data handle of a sandbox; times are Unix times."""
+    """The plain-data handle of a sandbox; times are Unix times.
+
+    Attributes:
+        isolation: What closes it: `none`, or what its backend calls its walls (`bubblewrap`).
+        reads: As asked.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -98,6 +107,8 @@ class SandboxInfo(BaseModel):
     root: str
     created: float
     deadline: float
+    isolation: str = "none"
+    reads: tuple[str, ...] = ()
 
 
 class Process(Protocol):

@@ -112,6 +112,7 @@ def _limit(limits: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
     """Apply what the kernel holds by itself, and say which way each limit is held."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     held = {"memory": plan["memory"], "disk": "watcher" if limits.get("disk_mb") else "none"}
+    held["processes"] = "watcher" if limits.get("processes") else "none"
     if plan.get("group"):
         (Path(plan["group"]) / "cgroup.procs").write_text(str(os.getpid()))
     held["cpu"] = _rlimit(resource.RLIMIT_CPU, limits.get("cpu_seconds"), spare=5)

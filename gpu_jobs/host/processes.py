@@ -72,6 +72,17 @@ def tree(leader: int) -> list[int]:
     return sorted(found)
 
 
+def children(pid: int) -> list[int]:
+    """Processes whose parent is `pid`."""
+    return [other for other in _pids() if (fields := _stat(other)) and int(fields[1]) == pid]
+
+
+def namespaced(pid: int) -> list[int]:
+    """A process's numbers, from ours to the one that it has in its own pid namespace; empty when it is gone."""
+    lines = _text(f"/proc/{pid}/status").splitlines()
+    return next(([int(word) for word in line.split()[1:]] for line in lines if line.startswith("NSpid:")), [])
+
+
 def marked(name: str, value: str) -> list[int]:
     """Processes that were started with `name=value` in their environment, whatever their session."""
     wanted = f"{name}={value}".encode()
@@ -98,13 +109,17 @@ def job_members(folder: Path, leader: int | None = None) -> list[int]:
 
 
 def kill_job(folder: Path, leader: int | None = None) -> int:
-    """Kill the whole tree of a job, until nothing of it is left; the number of processes hit."""
+    """Kill the whole tree of a job, until nothing of it is left; the number of processes hit.
+
+    All are stopped before any is killed: one that sees another die may not answer by forking.
+    """
     hit: set[int] = set()
     for _ in range(200):
         members = job_members(folder, leader)
         if not members:
             break
         hit |= set(members)
+        _signal_all(members, signal.SIGSTOP)
         kill_all(members)
         time.sleep(0.005)
     return len(hit)
@@ -123,9 +138,13 @@ def close_descriptors(keep: set[int]) -> None:
 
 def kill_all(pids: list[int]) -> None:
     """SIGKILL to each that still exists."""
+    _signal_all(pids, signal.SIGKILL)
+
+
+def _signal_all(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
         try:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         except (ProcessLookupError, PermissionError):
             continue
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gpu_jobs.host.cgroups import Group
 
 MB = 1_000_000
-MEMORY_PAUSE = 0.2  # seconds between two looks at the tree's memory
+MEMBERS_PAUSE = 0.2  # seconds between two looks at how many processes the tree has, and at their memory
 DISK_PAUSE = 0.5  # at least so many between two looks at the folder's size
 GRACE = 10.0  # seconds between TERM and KILL where nobody said otherwise
 NEVER = float("inf")
@@ -44,7 +44,7 @@ class Running:
         start: Number of this start.
         spec: `job.json`.
         group: The control group that holds its memory, if any.
-        watched: True where this host watches the tree's memory itself.
+        watched: True where this host watches the tree's memory itself; how many processes it has, it always watches.
     """
 
     def __init__(self, record: Record, start: int, spec: dict[str, Any], group: Group | None, watched: bool) -> None:
@@ -63,7 +63,8 @@ class Running:
         self._next_strays = 0.0
         self._oom_before = processes.oom_kills()
         now = time.monotonic()
-        self._next_memory = now + MEMORY_PAUSE if watched else NEVER
+        self._watched = watched
+        self._next_members = now + MEMBERS_PAUSE if watched or self.limits.get("processes") else NEVER
         self._next_disk = now + DISK_PAUSE if self.limits.get("disk_mb") else NEVER
 
     @property
@@ -75,7 +76,7 @@ class Running:
         """Seconds until something is to be looked at."""
         now = time.monotonic()
         until_deadline = NEVER if self.kill_at < NEVER else self.deadline - time.time()
-        return max(0.0, min(self._next_memory - now, self._next_disk - now, self.kill_at - now, until_deadline))
+        return max(0.0, min(self._next_members - now, self._next_disk - now, self.kill_at - now, until_deadline))
 
     def look(self, root: Path) -> None:
         """Compare with the limits, and end what is beyond them."""
@@ -86,9 +87,9 @@ class Running:
             seconds = self.limits.get("seconds")
             error = error_document("job.deadline", f"the job was not done within {seconds} s", "give it more time")
             self.end("timeout", error, GRACE)
-        if now >= self._next_memory:
-            self._look_at_memory()
-            self._next_memory = time.monotonic() + MEMORY_PAUSE
+        if now >= self._next_members:
+            self._look_at_members()
+            self._next_members = time.monotonic() + MEMBERS_PAUSE
         if now >= self._next_disk:
             self._look_at_disk(root)
             self._next_disk = time.monotonic() + max(DISK_PAUSE, 10 * (time.monotonic() - now))
@@ -185,15 +186,23 @@ class Running:
         """The job's process, where its pid is certainly still its own."""
         return self.pid if self.pid is not None and processes.start_ticks(self.pid) is not None else None
 
-    def _look_at_memory(self) -> None:
-        limit = int(self.limits["memory_mb"]) * MB
+    def _look_at_members(self) -> None:
         if self.pid is None:
             return
         now = time.monotonic()
         if now >= self._next_strays:  # what left the session and its parents: dearer to find
             self._strays = processes.job_members(self.record.folder)
-            self._next_strays = now + 10 * MEMORY_PAUSE
+            self._next_strays = now + 10 * MEMBERS_PAUSE
         pids = sorted({*processes.tree(self.pid), *self._strays})
+        most = self.limits.get("processes")
+        if most and len(pids) > most:
+            error = error_document("job.processes", f"the job had more processes than its limit of {most}")
+            self.end("failed", error, 0)
+        elif self._watched:
+            self._look_at_memory(pids)
+
+    def _look_at_memory(self, pids: list[int]) -> None:
+        limit = int(self.limits["memory_mb"]) * MB
         if processes.resident_bytes(pids) <= limit or processes.proportional_bytes(pids) <= limit:
             return
         message = f"the job used more memory than its limit of {self.limits['memory_mb']} MB"

@@ -21,7 +21,7 @@ def machine_lock(while_waiting: Callable[[], None], folder: Path | None = None) 
         while_waiting: called every 0.1 s while another process holds the lock; may raise to give up.
         folder: where the lock file lies; the machine's temporary folder by default.
     """
-    handle = _open((folder or Path(tempfile.gettempdir())) / LOCK_NAME)
+    handle = _open(lock_file(folder))
     try:
         while not _taken(handle):
             while_waiting()
@@ -29,6 +29,13 @@ def machine_lock(while_waiting: Callable[[], None], folder: Path | None = None) 
         yield
     finally:
         os.close(handle)
+
+
+def lock_file(folder: Path | None = None) -> Path:
+    """The lock file, made where it is not there: jobs inside walls can only read it."""
+    path = (folder or Path(tempfile.gettempdir())) / LOCK_NAME
+    os.close(_open(path))
+    return path
 
 
 def _open(path: Path) -> int:

@@ -14,6 +14,7 @@ from memory.errors import DeployError, InputError, JobError
 from memory.store import Envelope, Memory
 from phases.backends import backend, label
 from phases.endpoint import ask
+from phases.isolation import carried
 from phases.request import RunRequest
 from phases.services.deployments import Deployments
 from phases.services.runs import Runs
@@ -137,20 +138,17 @@ class Models:
         place = backend(self.settings, "local")
         sandbox = await place.open(label(self.settings, view.run_id, Path(view.workspace)))
         folder = f"attempts/{artifacts.value['attempt']}"
-        spec = JobSpec(
-            id=f"predict-{uuid.uuid4().hex[:12]}",
-            kind="predict",
-            run=view.run_id,
-            args={**args, "attempt_folder": folder},
-        )
-        outcome = await Jobs(sandbox).run(spec)
+        named = {"id": f"predict-{uuid.uuid4().hex[:12]}", "kind": "predict", "run": view.run_id}
+        async with carried(sandbox.info, {**args, "attempt_folder": folder}) as inside:
+            outcome = await Jobs(sandbox).run(JobSpec.model_validate({**named, "args": inside}))
         if outcome.result is None:
             error = outcome.error or {"code": f"job.{outcome.state}", "message": f"prediction ended {outcome.state}"}
             kind = InputError if str(error["code"]).startswith("input.") else JobError
             raise kind(error["message"], code=error["code"], field=error.get("field"), fix=error.get("fix"))
         name = view.model.name if view.model else view.run_id
         version = view.model.version if view.model else ""
-        return {**outcome.result, "model": {"name": name, "version": version}}
+        out = {"out": args["out"]} if "out" in args else {}
+        return {**outcome.result, **out, "model": {"name": name, "version": version}}
 
 
 def _row(view: RunView, stored: Envelope, served: Sequence[records.Record]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from gpu_jobs.spec import JobOutcome, JobSpec, Limits
 from memory.errors import InputError, JobError
 from phases.backends import backend
 from phases.datasets import CategoryView, ClassView, ColumnView, DatasetProfile, NumbersView, Profiling
+from phases.isolation import group
 from phases.privacy.numbers import rounded
 from phases.services.dataset_store import write_whole
 from phases.settings import RunnerSettings
@@ -97,10 +98,15 @@ class Profiles:
 
     async def _made(self, file: Path, name: str, target: str | None, content: str) -> DatasetProfile:
         key = _key(file, content)
-        request = SandboxRequest(owner=f"dataset-{key}", root=str(self.folder / key), seconds=SANDBOX_SECONDS)
-        sandbox = await backend(self.settings, "local").open(request)
         tasks = str(self.settings.tasks) if self.settings.tasks else None
-        host = HostSettings(idle_seconds=IDLE_SECONDS, tasks=tasks, cgroup=self.settings.job_cgroup)
+        request = SandboxRequest(
+            owner=f"dataset-{key}",
+            root=str(self.folder / key),
+            seconds=SANDBOX_SECONDS,
+            reads=tuple(path for path in (str(file), tasks) if path),
+        )
+        sandbox = await backend(self.settings, "local").open(request)
+        host = HostSettings(idle_seconds=IDLE_SECONDS, tasks=tasks, cgroup=group(sandbox.info, self.settings))
         jobs = Jobs(sandbox, host)
         snapshot = await self._result(jobs, _spec(self.settings, key, "snapshot", "snapshot", {"source": str(file)}))
         if snapshot["source"][0]["sha256"] != content:

@@ -10,6 +10,7 @@ import pytest
 from app import doctor
 from app.doctor import Finding, examine, torch_build
 from app.settings import load
+from gpu_jobs.backends import walls
 from tests.app.conftest import Call
 from tests.ports import free_port
 
@@ -69,3 +70,26 @@ def test_the_exit_code_is_3_when_something_needed_does_not_work(call: Call, monk
     assert call("doctor", "--json").document()["ok"] is False
     monkeypatch.setattr(doctor, "CHECKS", (lambda _settings: iter([Finding("gpu", False, False, "none", "buy one")]),))
     assert call("doctor").code == 0
+
+
+def test_it_says_what_is_open_to_jobs_without_walls_and_that_walls_asked_for_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = found(NEUROLOOM_RUNNER_ISOLATION="none")["isolation of jobs"]
+    assert plain.ok and "network" in plain.found
+    monkeypatch.setenv("PATH", "/nowhere")
+    walls.why_not.cache_clear()
+    try:
+        for asked, needed in (("auto", False), ("bubblewrap", True)):
+            missing = found(NEUROLOOM_RUNNER_ISOLATION=asked)["isolation of jobs"]
+            assert (missing.ok, missing.needed, missing.fix) == (False, needed, "apt-get install bubblewrap")
+            assert "not installed" in missing.found and "network" in missing.found
+    finally:
+        monkeypatch.undo()
+        walls.why_not.cache_clear()
+
+
+@pytest.mark.needs("bwrap")
+def test_it_says_that_walls_stand_where_they_do() -> None:
+    standing = found(NEUROLOOM_RUNNER_ISOLATION="auto")["isolation of jobs"]
+    assert standing.ok and "bubblewrap" in standing.found and "closed" in standing.found

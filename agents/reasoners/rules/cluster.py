@@ -18,6 +18,7 @@ MEMORY_SHARE = 0.8
 DISK_SHARE = 0.9
 """Share of the free disk that the run's folder may take, for the same reason."""
 OPEN_FILES = 4096
+PROCESSES = 1024
 DAY = 86400.0
 
 Device = Literal["cpu", "cuda", "mps"]
@@ -74,6 +75,7 @@ def _limits(machine: Mapping[str, Any]) -> ClusterLimits:
         file_mb=disk,
         cpu_seconds=int(machine["cores"] * DAY),
         open_files=OPEN_FILES,
+        processes=PROCESSES,
         seconds=DAY,
     )
 

@@ -73,6 +73,7 @@ def _setup(run: Run) -> dict[str, tuple[Any, Any]]:
         "data_rows": (Figure(run.frame.height, "rows"), 10.0),
         "data_columns": (Figure(run.frame.width, "columns"), 2.0),
         "configuration_valid": (True, True),
+        "isolation": ("none", "none"),
     }
 
 

@@ -19,6 +19,10 @@ class FakeProcess:
         self.handle: Mapping[str, Any] = {"pid": pid, "ticks": 0, "boot": "fake"}
         self._task = task
 
+    def lose(self) -> None:
+        """As if what it runs on had broken down."""
+        self._task.cancel()
+
     async def poll(self) -> ProcessState:
         if not self._task.done():
             return ProcessState(state="running")
@@ -46,8 +50,9 @@ class FakeSandbox:
 
     async def run(self, command: Command) -> Finished:
         begin = time.monotonic()
+        left = max(0.0, self.info.deadline - time.time())
         try:
-            async with asyncio.timeout(command.timeout):
+            async with asyncio.timeout(left if command.timeout is None else min(left, command.timeout)):
                 code, out, err = await self._program(command)
         except TimeoutError:
             return Finished(code=-9, stdout=b"", stderr=b"", timed_out=True, seconds=time.monotonic() - begin)

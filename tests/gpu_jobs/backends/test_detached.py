@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
-import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from gpu_jobs.backends.protocol import Command, Process, Sandbox
-from gpu_jobs.host import processes
+from gpu_jobs.backends.protocol import Backend, Command, Process, Sandbox
+from tests.gpu_jobs.backends.rows import Row
+from tests.gpu_jobs.backends.runaway import RUNAWAY, begun, lives, until
+
+CHECKOUT = Path(__file__).parents[3]
 
 
 async def output(process: Process, offset: int = 0) -> bytes:
     return b"".join([chunk async for chunk in process.stream(offset)])
+
+
+async def ended(process: Process) -> bool:
+    return (await process.poll()).state != "running"
 
 
 async def test_a_started_process_ends_with_its_code(sandbox: Sandbox) -> None:
@@ -51,44 +58,59 @@ async def test_the_log_is_streamed_from_an_offset_while_it_grows(sandbox: Sandbo
     assert (await process.poll()).code == 7
 
 
-async def test_a_started_process_outlives_who_started_it(sandbox: Sandbox) -> None:
-    process = await sandbox.start(Command(argv=("sleep", "60")))
-    stat = Path(f"/proc/{process.handle['pid']}/stat").read_text().rpartition(")")[2].split()
-    parent, session = int(stat[1]), int(stat[3])
-    assert parent != os.getpid()
-    assert session == process.handle["pid"]
+async def test_a_started_process_is_found_again_after_its_starter_was_killed(
+    row: Row, home: Path, another: Callable[[], Backend], tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "tests.gpu_jobs.backends.starter", *row.rebuilt, home, tmp_path / "root"]
+    starter = await asyncio.create_subprocess_exec(*map(str, words), stdout=asyncio.subprocess.PIPE, cwd=CHECKOUT)
+    try:
+        assert starter.stdout is not None
+        told = json.loads(await starter.stdout.readline())
+    finally:
+        starter.kill()
+        await starter.wait()
+    place = another()
+    try:
+        process = (await place.attach(told["id"])).process(told["handle"])
+        async with asyncio.timeout(60):
+            assert await anext(process.stream()) == b"begun\n"
+        assert (await process.poll()).state == "running"
+        await process.kill()
+        assert (await process.poll()).state != "running"
+    finally:
+        await place.destroy(told["id"])
 
 
-async def test_term_lets_a_process_end_itself_and_its_code_is_kept(sandbox: Sandbox, eventually: Any) -> None:
+async def test_term_lets_a_process_end_itself_and_its_code_is_kept(sandbox: Sandbox) -> None:
     script = "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done"
     process = await sandbox.start(Command(argv=("sh", "-c", script)))
-    log = Path(str(process.handle["folder"])) / "log"
-    await eventually(lambda: "up" in log.read_text())
-    await process.kill(grace=20)
+    async with asyncio.timeout(60):
+        assert await anext(process.stream()) == b"up\n"
+    await process.kill(grace=60)
     state = await process.poll()
     assert (state.state, state.code) == ("exited", 3)
     assert (await output(process)).endswith(b"bye\n")
 
 
-async def test_kill_reaches_grandchildren_in_other_sessions(sandbox: Sandbox, eventually: Any) -> None:
-    assert Path(sandbox.info.root).is_dir()
-    script = "(setsid sh -c 'echo $$ > pid; exec sleep 300' &) ; sleep 300"
-    process = await sandbox.start(Command(argv=("sh", "-c", script)))
-    pid_file = Path(sandbox.info.root) / "pid"
-    await eventually(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
+async def test_kill_reaches_grandchildren_in_other_sessions(sandbox: Sandbox) -> None:
+    process = await sandbox.start(Command(argv=("sh", "-c", RUNAWAY)))
+    await begun(sandbox, process)
+    assert await lives(sandbox)
     await process.kill()
-    assert processes.start_ticks(int(pid_file.read_text())) is None
+    assert not await lives(sandbox)
 
 
-async def test_a_killed_keeper_is_lost(sandbox: Sandbox, eventually: Any) -> None:
+async def test_a_killed_keeper_is_lost(sandbox: Sandbox) -> None:
     process = await sandbox.start(Command(argv=("sleep", "60")))
-    os.kill(process.handle["pid"], signal.SIGKILL)
-    await eventually(lambda: not processes.alive(process.handle))
+    killed = await sandbox.run(Command(argv=("sh", "-c", f"kill -9 {process.handle['pid']}"), detaches=True))
+    assert killed.code == 0
+    await until(lambda: ended(process))
     assert (await process.poll()).state == "lost"
 
 
 async def test_a_recycled_pid_is_not_taken_for_the_process(sandbox: Sandbox) -> None:
-    mine = processes.identity(os.getpid())
-    assert (await sandbox.process(mine).poll()).state == "running"
-    assert (await sandbox.process({**mine, "ticks": mine["ticks"] - 1}).poll()).state == "lost"
-    assert (await sandbox.process({**mine, "boot": "another"}).poll()).state == "lost"
+    handle = (await sandbox.start(Command(argv=("sleep", "60")))).handle
+    named = {key: handle[key] for key in ("pid", "ticks", "boot")}
+    assert (await sandbox.process(named).poll()).state == "running"
+    assert (await sandbox.process({**named, "ticks": handle["ticks"] - 1}).poll()).state == "lost"
+    assert (await sandbox.process({**named, "boot": "another"}).poll()).state == "lost"

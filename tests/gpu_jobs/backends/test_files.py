@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_jobs.backends.protocol import Sandbox
+from gpu_jobs.backends.protocol import Command, Sandbox
 from memory.errors import BackendError
 
 
@@ -49,3 +49,17 @@ async def test_a_link_that_leaves_the_sandbox_is_refused(sandbox: Sandbox, tmp_p
     (Path(sandbox.info.root) / "link").symlink_to(tmp_path)
     with pytest.raises(BackendError):
         await sandbox.write("link/file", b"")
+
+
+@pytest.mark.parametrize("name", ["with space", "größe-Ω-日本.txt", "-dash", "quote'\"$(x)"])
+async def test_a_file_may_have_any_name(sandbox: Sandbox, name: str) -> None:
+    await sandbox.write(f"in/{name}", name.encode())
+    assert await sandbox.read(f"in/{name}") == name.encode()
+
+
+async def test_a_command_reads_what_was_written_and_we_read_what_it_wrote(sandbox: Sandbox) -> None:
+    data = os.urandom(1 << 16)
+    await sandbox.write("given/größe.bin", data)
+    done = await sandbox.run(Command(argv=("cp", "given/größe.bin", "made.bin")))
+    assert (done.code, done.stderr) == (0, b"")
+    assert await sandbox.read("made.bin") == data

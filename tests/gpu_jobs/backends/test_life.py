@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gpu_jobs.backends.local import LocalBackend, LocalSettings
-from gpu_jobs.backends.protocol import Backend, Command, Sandbox, SandboxRequest
+from gpu_jobs.backends.protocol import Backend, Command, Finished, Sandbox, SandboxRequest
 from gpu_jobs.host import processes
 from memory.errors import BackendError
+from tests.gpu_jobs.backends.runaway import RUNAWAY, begun, lives, up
 
 
 async def test_opening_twice_is_opening_once(backend: Backend, tmp_path: Path) -> None:
@@ -45,17 +47,30 @@ async def test_a_destroyed_sandbox_is_gone_and_destroying_again_is_nothing(backe
     await backend.destroy(sandbox.info.id)
 
 
-async def test_destroying_ends_every_process(backend: Backend, sandbox: Sandbox) -> None:
-    process = await sandbox.start(Command(argv=("sh", "-c", "(setsid sleep 300 &); sleep 300")))
-    assert processes.alive(process.handle)
+async def test_destroying_ends_every_process(backend: Backend, sandbox: Sandbox, tmp_path: Path) -> None:
+    process = await sandbox.start(Command(argv=("sh", "-c", RUNAWAY)))
+    await begun(sandbox, process)
     await backend.destroy(sandbox.info.id)
+    assert (await process.poll()).state != "running"
+    again = await backend.open(SandboxRequest(owner="r-1", root=str(tmp_path / "root")))
+    assert await up(again) and not await lives(again)
+    await backend.destroy(again.info.id)
     assert processes.marked(processes.SANDBOX_MARK, sandbox.info.root) == []
-    assert not processes.alive(process.handle)
+
+
+async def test_a_command_ends_with_its_sandbox(backend: Backend, sandbox: Sandbox) -> None:
+    running = asyncio.create_task(sandbox.run(Command(argv=("sh", "-c", RUNAWAY), timeout=120)))
+    await begun(sandbox, running)
+    await backend.destroy(sandbox.info.id)
+    async with asyncio.timeout(60):
+        done = (await asyncio.gather(running, return_exceptions=True))[0]
+    assert isinstance(done, BackendError) or (isinstance(done, Finished) and done.code != 0 and not done.timed_out)
 
 
 async def test_a_sandbox_past_its_deadline_is_swept(backend: Backend, tmp_path: Path) -> None:
     late = await backend.open(SandboxRequest(owner="r-1", root=str(tmp_path / "late"), seconds=1e-6))
-    await backend.open(SandboxRequest(owner="r-2", root=str(tmp_path / "good")))
+    good = await backend.open(SandboxRequest(owner="r-2", root=str(tmp_path / "good")))
+    assert good.info.deadline > late.info.deadline
     assert await backend.sweep() == (late.info.id,)
     assert [info.id for info in await backend.list()] == ["r-2.main"]
 
@@ -65,10 +80,16 @@ async def test_a_sandbox_whose_folder_is_gone_is_swept(backend: Backend, tmp_pat
     process = await opened.start(Command(argv=("sleep", "300"), cwd="."))
     (tmp_path / "root").rename(tmp_path / "moved")
     assert await backend.sweep() == ("r-1.main",)
-    assert not processes.alive(process.handle)
+    assert (await process.poll()).state != "running"
 
 
-async def test_a_sandbox_is_attached_to_from_another_object(backend: Backend, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_no_command_outlives_the_deadline_of_its_sandbox(backend: Backend, tmp_path: Path) -> None:
+    short = await backend.open(SandboxRequest(owner="r-1", root=str(tmp_path / "root"), seconds=2.0))
+    done = await short.run(Command(argv=("sleep", "300")))
+    assert done.timed_out and done.code == -9
+    assert short.info.id in await backend.sweep()
+
+
+async def test_a_sandbox_is_attached_to_from_another_object(sandbox: Sandbox, another: Callable[[], Backend]) -> None:
     await sandbox.write("file", b"here")
-    another = LocalBackend(LocalSettings(), tmp_path / "home")
-    assert await (await another.attach(sandbox.info.id)).read("file") == b"here"
+    assert await (await another().attach(sandbox.info.id)).read("file") == b"here"

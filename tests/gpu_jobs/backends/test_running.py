@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from pathlib import Path
-from typing import Any
 
 from gpu_jobs.backends.protocol import OUTPUT_BYTES, Command, Sandbox
-from gpu_jobs.host import processes
-
-RUNAWAY = "(setsid sh -c 'echo $$ > pid; exec sleep 300' &) ; while [ ! -s pid ]; do :; done; sleep 300"
+from tests.gpu_jobs.backends.runaway import LEAVE, RUNAWAY, begun, lives, up
 
 
 async def test_a_command_ends_with_code_and_output(sandbox: Sandbox) -> None:
@@ -71,23 +67,28 @@ async def test_ten_megabytes_of_output_are_kept_and_the_rest_is_cut(sandbox: San
     assert (len(exact.stdout), exact.truncated) == (OUTPUT_BYTES, False)
 
 
+async def test_exit_codes_come_back_as_they_are(sandbox: Sandbox) -> None:
+    codes = [0, 1, 2, 77, 126, 127, 255]
+    ended = [(await sandbox.run(Command(argv=("sh", "-c", f"exit {code}")))).code for code in codes]
+    assert ended == codes
+
+
 async def test_a_timeout_kills_the_grandchildren_too(sandbox: Sandbox) -> None:
-    done = await sandbox.run(Command(argv=("sh", "-c", RUNAWAY), timeout=1.0))
+    done = await sandbox.run(Command(argv=("sh", "-c", RUNAWAY), timeout=3.0))
     assert done.timed_out
-    pid = int((Path(sandbox.info.root) / "pid").read_text())
-    assert processes.start_ticks(pid) is None
+    assert await up(sandbox) and not await lives(sandbox)
 
 
-async def test_a_cancelled_command_is_killed(sandbox: Sandbox, eventually: Any) -> None:
-    pid_file = Path(sandbox.info.root) / "pid"
+async def test_a_cancelled_command_is_killed(sandbox: Sandbox) -> None:
     task = asyncio.create_task(sandbox.run(Command(argv=("sh", "-c", RUNAWAY))))
-    await eventually(lambda: task.done() or (pid_file.exists() and pid_file.read_text().endswith("\n")))
+    await begun(sandbox, task)
+    assert await lives(sandbox)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert processes.start_ticks(int(pid_file.read_text())) is None
+    assert not await lives(sandbox)
 
 
 async def test_what_a_command_leaves_behind_with_its_output_open_is_killed_at_the_timeout(sandbox: Sandbox) -> None:
-    done = await sandbox.run(Command(argv=("sh", "-c", "sleep 300 & echo $!"), timeout=0.5))
+    done = await sandbox.run(Command(argv=("sh", "-c", LEAVE), timeout=3.0))
     assert done.timed_out
-    assert processes.start_ticks(int(done.stdout)) is None
+    assert await up(sandbox) and not await lives(sandbox)
