@@ -12,11 +12,11 @@ from typing import Any, Final
 from agents.decisions import ArchitectureDesign, ClusterPlan, Diagnosis, TaskPlan
 from agents.reasoners.rules.architecture import with_measured
 from agents.reasoners.rules.task_plan import split_for
+from gpu_jobs.machine import facts
 from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.budget import asks_over_budget
 from phases.gates import Check, fact, number
-from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import leave
 from phases.sandbox import ensure_open, round_trip

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from agents.decisions import ClusterPlan
+from gpu_jobs.machine import facts
 from memory.errors import InputError
 from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.champion import schema_checks
 from phases.gates import Check, fact, number
-from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import leave
 from phases.sandbox import ensure_open

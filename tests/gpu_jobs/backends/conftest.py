@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from gpu_jobs.backends.local import LocalBackend, LocalSettings
 from gpu_jobs.backends.protocol import Backend, Sandbox, SandboxRequest
+from gpu_jobs.backends.ssh import SshBackend
 from tests.gpu_jobs.backends.fake import FakeBackend
+from tests.sshd import Sshd, an_sshd
 
-BACKENDS = ("local", "fake")
+BACKENDS = ("local", "fake", pytest.param("ssh", marks=pytest.mark.needs("sshd")))
 NO_PROCESSES = "it runs no real processes"
 KNOWN_GAPS: dict[str, dict[str, str]] = {
     "local": {},
+    "ssh": {},
     "fake": {
         "test_a_command_sees_its_variables_and_its_folder": NO_PROCESSES,
         "test_a_command_killed_by_a_signal_says_which": NO_PROCESSES,
@@ -47,9 +51,37 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with an_sshd(tmp_path_factory.mktemp("sshd")) as found:
+        yield found
+
+
+async def leave_nothing(far: SshBackend) -> None:
+    """The tests share one far folder, so that our code is sent there once."""
+    for info in await far.list():
+        await far.destroy(info.id)
+    await far.close()
+
+
 @pytest.fixture
-def backend(kind: str, tmp_path: Path) -> Backend:
-    return LocalBackend(LocalSettings(), tmp_path / "home") if kind == "local" else FakeBackend()
+async def another(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], Backend]]:
+    """Makes a backend object that shares nothing with the others but where its sandboxes are kept."""
+    async with AsyncExitStack() as ends:
+
+        def make() -> Backend:
+            if kind == "ssh":
+                far = SshBackend(request.getfixturevalue("sshd").settings(), waits=())
+                ends.push_async_callback(leave_nothing, far)
+                return far
+            return LocalBackend(LocalSettings(), tmp_path / "home") if kind == "local" else FakeBackend()
+
+        yield make
+
+
+@pytest.fixture
+def backend(another: Callable[[], Backend]) -> Backend:
+    return another()
 
 
 @pytest.fixture

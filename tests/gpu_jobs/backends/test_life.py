@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gpu_jobs.backends.local import LocalBackend, LocalSettings
 from gpu_jobs.backends.protocol import Backend, Command, Sandbox, SandboxRequest
 from gpu_jobs.host import processes
 from memory.errors import BackendError
@@ -68,7 +68,6 @@ async def test_a_sandbox_whose_folder_is_gone_is_swept(backend: Backend, tmp_pat
     assert not processes.alive(process.handle)
 
 
-async def test_a_sandbox_is_attached_to_from_another_object(backend: Backend, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_sandbox_is_attached_to_from_another_object(sandbox: Sandbox, another: Callable[[], Backend]) -> None:
     await sandbox.write("file", b"here")
-    another = LocalBackend(LocalSettings(), tmp_path / "home")
-    assert await (await another.attach(sandbox.info.id)).read("file") == b"here"
+    assert await (await another().attach(sandbox.info.id)).read("file") == b"here"
