@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gpu_jobs.backends.ssh_settings import SshSettings
 from memory.store import MemorySettings
 from phases.privacy.level import Level
 
@@ -31,6 +32,9 @@ class Policy(BaseModel):
         description="ask a person when training does not fit budget, time limit or memory; default: in a chat only",
     )
     doors: tuple[str, ...] = Field(default=("cli", "mcp"), description="doors whose answers count")
+    ask_before_backend: bool = Field(
+        default=True, description="ask a person before a run's data and jobs go to a machine other than this one"
+    )
     yes_counts: bool = Field(default=True, description="--yes answers what the policy would ask")
 
 
@@ -70,6 +74,7 @@ class Terms(BaseModel):
         default=None, description="folder of a control group given to us: it then holds the memory of the jobs"
     )
     job_hours: float = Field(default=24.0, gt=0, description="deadline of one job in hours")
+    ssh: SshSettings = SshSettings()
 
 
 class NotifySettings(BaseModel):
