@@ -14,7 +14,7 @@ from typing import Any
 
 from gpu_jobs.backends.protocol import Command, Sandbox
 from gpu_jobs.host.files import read_json, write_json
-from gpu_jobs.host.manifest import RECORD, Entry, inside, scan
+from gpu_jobs.host.manifest import RECORD, Entry, inside, record, scan
 from memory.errors import BackendError
 
 CHUNK = 4 << 20
@@ -69,6 +69,7 @@ class Mirror:
             agreed = self._agreed()
             there = await self._listed(job=job)
             mine = await asyncio.to_thread(scan, self._folder, agreed)
+            mine |= record(self._folder, job)
             came = sorted((name for name, sha in there.items() if _sha(mine, name) != sha), key=_record_last)
             for name in came:
                 await self._bring(name, there[name], job)

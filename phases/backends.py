@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +74,33 @@ async def machine_of(place: Backend, folder: Path) -> dict[str, Any]:
     if isinstance(place, SshBackend):
         return {**await place.facts(), "differing": dict((await place.place()).differing)}
     return facts(folder)
+
+
+def told(there: Mapping[str, Any]) -> str:
+    """A machine in one line: its Python, cores, free disk and accelerators."""
+    gpus = ", ".join(str(gpu["name"]) for gpu in there["gpus"]) or "no GPU"
+    return f"Python {there['python']}, {there['cores']} cores, {there['disk_free_mb']} MB disk free, {gpus}"
+
+
+def preflight(settings: RunnerSettings) -> str:
+    """How the ssh backend's machine answers, in one line, for whoever looks at what works.
+
+    Raises:
+        BackendError: why it does not.
+    """
+
+    async def ask() -> str:
+        place = SshBackend(settings.ssh, waits=())
+        began = time.perf_counter()
+        try:
+            there = await machine_of(place, settings.home)
+            took = (time.perf_counter() - began) * 1000
+            differing = ", ".join(f"{name} {version}" for name, version in there["differing"].items())
+            return f"answered in {took:.0f} ms, {told(there)}" + (f"; other versions: {differing}" if differing else "")
+        finally:
+            await place.close()
+
+    return asyncio.run(ask())
 
 
 async def hang_up(place: Backend) -> None:

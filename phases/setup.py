@@ -12,6 +12,7 @@ from agents.decisions import ClusterPlan
 from memory.errors import InputError
 from phases import PHASES
 from phases.active_run import ActiveRun
+from phases.backends import told
 from phases.champion import schema_checks
 from phases.consent import allow
 from phases.gates import Check, fact, number
@@ -78,11 +79,9 @@ def _prepared(active: ActiveRun, there: dict[str, Any]) -> list[Check]:
     """What a machine other than this one brings, as a row that does not block: what must be there was asked for."""
     if active.request.backend == "local":
         return []
-    gpus = ", ".join(str(gpu["name"]) for gpu in there["gpus"]) or "no GPU"
-    told = f"Python {there['python']}, {there['cores']} cores, {there['disk_free_mb']} MB disk free, {gpus}"
     differing = ", ".join(f"{name} {version}" for name, version in there.get("differing", {}).items())
     same = fact("libraries_equal", not differing, blocking=False, why=f"differing there: {differing or 'none'}")
-    return [fact("backend_machine", True, why=told), same]
+    return [fact("backend_machine", True, why=told(there)), same]
 
 
 def _valid(path: Path, plan: ClusterPlan) -> Check:

@@ -67,3 +67,26 @@ def test_a_run_over_ssh_serves_a_model_with_the_numbers_of_here_though_connectio
     setup = {check["name"]: check for check in there["phases"][0]["gate"]}
     assert setup["backend_machine"]["passed"] and setup["libraries_equal"]["passed"]
     house.say("undeploy", there["deployment"]["name"])
+
+
+def test_a_person_is_asked_before_anything_goes_to_another_machine_and_a_no_ends_the_run(
+    house: House, far: Sshd
+) -> None:
+    (house.workspace / "small.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
+    run = house.document("run", "small.csv", "--target", "b", "--backend", "ssh", "--detach")["run_id"]
+    asked = wait_for(house, run, {"waiting", "failed"})
+    assert asked["status"] == "waiting"
+    assert list(far.root.glob("runs/*")) == []
+    house.say("approve", run, "--reject")
+    assert wait_for(house, run, {"cancelled", "failed"})["status"] == "cancelled"
+
+
+def test_a_gpu_that_the_other_machine_lacks_ends_the_run_in_setup_with_what_there_is(house: House) -> None:
+    words = ("run", "penguins.csv", "--target", "species", "--backend", "ssh", "--gpus", 16, "--yes")
+    found = house.document(*words, code=None)
+    assert found["error"]["code"] == "backend.no_gpu" and "cores" in found["error"]["message"]
+
+
+def test_doctor_says_how_the_other_machine_answers(house: House) -> None:
+    rows = {row["name"]: row for row in house.document("doctor", code=None)["checks"]}
+    assert rows["ssh backend"]["ok"] and "answered in" in rows["ssh backend"]["found"]
