@@ -213,6 +213,24 @@ def _left_over(settings: Settings) -> Iterator[Finding]:
     yield _finding("old servers", not old, False, found, "neuroloom down")
 
 
+def _ssh(settings: Settings) -> Iterator[Finding]:
+    """The machine of the ssh backend, where one is named: reached, and what it has."""
+    ssh = settings.runner.ssh
+    if ssh.host is None:
+        return
+    if importlib.util.find_spec("asyncssh") is None:
+        yield Finding("ssh backend", False, False, "asyncssh is not installed", "pip install 'neuroloom[ssh]'")
+        return
+    from memory.errors import NeuroloomError
+    from phases.backends import preflight
+
+    try:
+        found = preflight(settings.runner)
+        yield Finding("ssh backend", True, False, f"{ssh.address}: {found}")
+    except (NeuroloomError, OSError) as error:
+        yield Finding("ssh backend", False, False, str(error), getattr(error, "fix", None))
+
+
 def _tools(_settings: Settings) -> Iterator[Finding]:
     tools = {
         "shellcheck": (("shellcheck",), "checks generated scripts in the tests: apt-get install shellcheck"),
@@ -264,5 +282,5 @@ def _finding(name: str, ok: bool, needed: bool, found: str, fix: str | None) -> 
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    _python, _packages, _redis, _state_folder, _disk, _memory, _torch, _limits, _isolation, _left_over, _tools,
+    _python, _packages, _redis, _state_folder, _disk, _memory, _torch, _limits, _isolation, _left_over, _ssh, _tools,
 )  # fmt: skip

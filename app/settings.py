@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.folders import config_file, state_folder
 from app.folders import config_folder as config_folder
+from gpu_jobs.backends.ssh_settings import SshSettings
 from mcp_server.settings import ChatSettings
 from memory.errors import UsageError
 from memory.records import MemorySettings
@@ -26,7 +27,8 @@ from phases.settings import DatasetSettings, LogLevel, NotifySettings, Policy, P
 PREFIX = "NEUROLOOM_"
 ALIASES = {"NEUROLOOM_REDIS_URL": "memory.url", "NEUROLOOM_HOME": "memory.home", "DEBUG": "app.debug"}
 NOT_SETTINGS = frozenset({"NEUROLOOM_CONFIG", "NEUROLOOM_JOB"})
-FROM_OTHER_SECTIONS = frozenset({"home", "memory", "policy", "notify", "log_level", "python", "tasks"})
+FROM_OTHER_SECTIONS = frozenset({"home", "memory", "policy", "notify", "ssh", "log_level", "python", "tasks"})
+RUNNERS_OWN = frozenset({"policy", "notify", "ssh"})
 SECRET_WORDS = ("password", "secret", "token", "key", "webhook")
 NEAR = 0.75
 ON, OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
@@ -47,6 +49,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "run": RunSettings,
     "runner": RunnerSettings,
     "policy": Policy,
+    "ssh": SshSettings,
     "chat": ChatSettings,
     "notify": NotifySettings,
     "privacy": PrivacySettings,
@@ -87,7 +90,7 @@ class Settings(BaseModel):
 
     def _value(self, name: str) -> Any:
         section, key = name.split(".")
-        owner = getattr(self.runner if section in {"policy", "notify"} else self, section)
+        owner = getattr(self.runner if section in RUNNERS_OWN else self, section)
         return getattr(owner, key)
 
 
@@ -145,7 +148,7 @@ def names() -> dict[str, str]:
         f"{section}.{key}"
         for section, model in SECTIONS.items()
         for key in model.model_fields
-        if not (section == "runner" and key in FROM_OTHER_SECTIONS)
+        if not (section == "runner" and key in FROM_OTHER_SECTIONS) and key != "kind"
     ]
     return {name: short.get(name, _variable(name)) for name in every}
 
@@ -247,13 +250,13 @@ def _assemble(found: Found) -> Settings:
     built = {section: _validated(section, found) for section in SECTIONS if section != "runner"}
     runner = _validated("runner", found, _from_other_sections(built))
     sources = {name: found.sources.get(name, "default") for name in names()}
-    own = {section: model for section, model in built.items() if section not in {"policy", "notify"}}
+    own = {section: model for section, model in built.items() if section not in RUNNERS_OWN}
     return Settings.model_validate({**own, "runner": runner, "sources": sources})
 
 
 def _from_other_sections(built: Mapping[str, BaseModel]) -> dict[str, Any]:
     """What the runner gets from the other sections."""
-    parts = {name: built[name] for name in ("memory", "policy", "notify")}
+    parts = {name: built[name] for name in ("memory", *sorted(RUNNERS_OWN))}
     home, level = built["memory"].model_dump()["home"], built["app"].model_dump()["log_level"]
     return {**parts, "home": home, "log_level": level}
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.results import machine, write_section
-from gpu_jobs.backends.local import Isolation, LocalBackend, LocalSettings
-from gpu_jobs.backends.protocol import Command, Sandbox, SandboxRequest
+from gpu_jobs.backends.local import LocalBackend, LocalSettings
+from gpu_jobs.backends.protocol import Command, Isolation, Sandbox, SandboxRequest
 from gpu_jobs.backends.walls import why_not
 
 ROUNDS = 60
@@ -52,7 +52,8 @@ async def opened(home: Path, isolation: Isolation) -> tuple[LocalBackend, Sandbo
 async def measure(rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each way, one per round."""
     with tempfile.TemporaryDirectory(prefix="nlb-") as folder:
-        kinds: list[Isolation] = ["none", *(["bubblewrap"] if why_not() is None else [])]  # type: ignore[list-item]
+        walled: list[Isolation] = ["bubblewrap"] if why_not() is None else []
+        kinds: list[Isolation] = ["none", *walled]
         places = [await opened(Path(folder), kind) for kind in kinds]
         try:
             ways: dict[str, Way] = {"plain subprocess": plain}

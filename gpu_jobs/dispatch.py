@@ -96,6 +96,7 @@ class Jobs:
             document = await files.look()
         _same_work(spec, document.job)
         if document.stage == "absent" or (document.stage == "finished" and document.again(restart)):
+            await self._before_start(spec.id, document.stage)
             refused = await self._submit(files, spec, document, restart)
             if refused is not None:
                 return refused
@@ -130,6 +131,9 @@ class Jobs:
         except TimeoutError as problem:
             message = f"job {job_id!r} was cancelled {grace + 30:.0f} s ago and still runs"
             raise JobError(message, code="job.unkillable") from problem
+
+    async def _before_start(self, job_id: str, stage: str) -> None:
+        """Called before a job is started or started again: nothing to do where the sandbox is the run's folder."""
 
     async def _submit(self, files: _Files, spec: JobSpec, document: _Look, restart: bool) -> JobOutcome | None:
         lost = 0

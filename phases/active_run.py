@@ -19,6 +19,7 @@ from agents.decisions import AgentDecision, Decision
 from agents.decisions.base import Role
 from agents.decisions.cluster_plan import ClusterLimits
 from agents.reasoners.protocol import Reasoner
+from gpu_jobs.backends.protocol import Backend
 from gpu_jobs.dispatch import Jobs
 from gpu_jobs.spec import JobOutcome, JobSpec, Limits
 from memory.errors import JobError, NeuroloomError, RunError
@@ -57,6 +58,7 @@ class ActiveRun:
     settings: RunnerSettings
     reasoner: Reasoner
     ask: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    place: Backend | None = None
     jobs: Jobs | None = None
     limits: ClusterLimits | None = None
     recipe: dict[str, Any] | None = None

@@ -16,10 +16,9 @@ from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.budget import asks_over_budget
 from phases.gates import Check, fact, number
-from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import leave
-from phases.sandbox import ensure_open, round_trip
+from phases.sandbox import ensure_open, machine, round_trip
 from phases.scripts import write_training_scripts
 from phases.setup import take_snapshot
 from phases.workspace import read_json, write_json
@@ -48,7 +47,8 @@ async def run(active: ActiveRun, attempt: int, _verdict: str) -> tuple[int, str]
         round_trip(active, attempt, workers), active.in_thread(write_training_scripts, active.root, active.seed)
     )
     await _remember(active, configs, nodes)
-    await leave(active, ROW, attempt, _gate(active, attempt, preflight, nodes))
+    free = (await machine(active))["memory_free_mb"]
+    await leave(active, ROW, attempt, _gate(active, attempt, preflight, nodes, free))
     return attempt, ""
 
 
@@ -143,8 +143,9 @@ async def _remember(active: ActiveRun, configs: dict[str, Any], nodes: list[dict
     await active.put("training-script", "scripts/train.py", by="neural-orchestrator")
 
 
-def _gate(active: ActiveRun, attempt: int, preflight: dict[str, Any], nodes: list[dict[str, Any]]) -> list[Check]:
-    free = facts(active.root)["memory_free_mb"]
+def _gate(
+    active: ActiveRun, attempt: int, preflight: dict[str, Any], nodes: list[dict[str, Any]], free: float
+) -> list[Check]:
     parameters = measurement(active, preflight["parameters"], "parameters", job=f"preflight-{attempt}")
     checks = [
         number("architecture_builds", parameters, ">=", 1.0, why="parameters of the built network"),

@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Any, Final
 
 from agents.decisions import DeploymentPlan, DeploymentReview, RolloutVerdict
+from gpu_jobs.machine import facts
 from memory.errors import DeployError, GateRejected, MemoryConflict, NeuroloomError
 from phases import PHASES
 from phases.active_run import ActiveRun
@@ -19,7 +20,6 @@ from phases.clock import now
 from phases.endpoint import answers
 from phases.gates import Check, fact, number, passed
 from phases.guides import write_guides
-from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import enter, leave
 from phases.publish import publish, published_checks

@@ -29,11 +29,6 @@ def reads(request: RunRequest, settings: RunnerSettings) -> tuple[str, ...]:
     return tuple(str(path) for path in named if path is not None)
 
 
-def group(info: SandboxInfo, settings: RunnerSettings) -> str | None:
-    """The control group for the jobs of a sandbox; inside walls it is closed, and the host's watcher holds memory."""
-    return settings.job_cgroup if info.isolation == "none" else None
-
-
 @asynccontextmanager
 async def carried(info: SandboxInfo, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
     """The arguments of a job that reads `source` and writes `out`, as they are inside: walls have these carried.

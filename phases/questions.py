@@ -55,4 +55,6 @@ def chosen(asked: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
 
 def ends_the_run(asked: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
     """Whether the answer is that the run shall end: it is cancelled then, and asks again when it is resumed."""
+    if asked.get("kind") == "backend":
+        return not answer.get("approve")
     return asked.get("kind") == "budget" and chosen(asked, answer) == CANCEL

@@ -12,12 +12,12 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, Literal
 
+from gpu_jobs.machine import version_of
 from memory.measurement import Measurement
 from phases import PHASES
 from phases.active_run import ActiveRun
 from phases.clock import now
 from phases.gates import shown
-from phases.machine import version_of
 from phases.steering import words
 from phases.workspace import read_json, write_text
 from templates import render

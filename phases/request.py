@@ -17,6 +17,7 @@ from phases.settings import Terms
 
 Task = Literal["binary", "multiclass", "regression"]
 Gates = Literal["default", "reference"]
+Backend = Literal["local", "ssh"]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -43,7 +44,7 @@ class RunSettings(BaseModel):
     budget_seconds: Seconds | None = None
     epochs: Count | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    backend: Literal["local"] = "local"
+    backend: Backend = "local"
     workers: Count = 1
     gpus: Annotated[int, Field(ge=0)] = 0
 
@@ -106,7 +107,7 @@ class RunRequest(BaseModel):
     budget_seconds: Seconds | None = None
     epochs: Count | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    backend: Literal["local"] = "local"
+    backend: Backend = "local"
     workers: Count = 1
     gpus: Annotated[int, Field(ge=0)] = 0
     from_run: str | None = None

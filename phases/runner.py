@@ -29,6 +29,7 @@ from phases.orders import POLL_SECONDS, Orders
 from phases.recipe import load_recipe
 from phases.report import write_report
 from phases.request import RunRequest
+from phases.sandbox import let_go
 from phases.settings import RunnerSettings
 from phases.views import ENDED
 
@@ -131,8 +132,11 @@ class Runner:
         log.info("run %s: taken, delivery %d", run, taken.deliveries)
         active.resumes = int(state.value.get("resumes") or 0)
         orders = Orders(active, state.value.get("controls_after", "0"))
-        async with orders.listening():
-            await finish(active, taken.deliveries)
+        try:
+            async with orders.listening():
+                await finish(active, taken.deliveries)
+        finally:
+            await let_go(active)
         if await orders.cancelled_while_parking():
             stopped = RunCancelled(f"run {run!r} was cancelled", fix=f"neuroloom resume {run}")
             await _end(active, "cancelled", stopped)

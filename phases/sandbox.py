@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
 from agents.decisions import ClusterPlan
-from gpu_jobs.dispatch import HostSettings, Jobs
+from gpu_jobs.backends.protocol import Backend
 from memory.errors import BackendError
 from phases.active_run import ActiveRun
-from phases.backends import backend, label
-from phases.isolation import group, reads
+from phases.backends import backend, hang_up, label, machine_of, open_jobs
+from phases.isolation import reads
 from phases.measure import measurement
 
+log = logging.getLogger("neuroloom.runner")
+DONE = frozenset({"deployed", "finished", "rejected"})
 TRIES, FIRST_WAIT = 4, 0.2
+HOPELESS = frozenset(
+    f"backend.{what}"
+    for what in (
+        "unreachable", "denied", "unknown_host_key", "no_host", "no_extra", "no_python", "no_libraries", "environment",
+    )
+)  # fmt: skip
+"""What the backend has tried often enough itself, and what no further try changes."""
 
 
 async def ensure_open(active: ActiveRun) -> float:
@@ -25,24 +35,47 @@ async def ensure_open(active: ActiveRun) -> float:
     """
     if active.jobs is not None:
         return 0.0
-    place, wait = backend(active.settings, active.request.backend, active.request.terms), FIRST_WAIT
-    asked = label(active.request.terms, active.id, active.root, reads(active.request, active.settings))
+    wait = FIRST_WAIT
+    request = label(active.request.terms, active.id, active.root, reads(active.request, active.settings))
     for attempt in range(1, TRIES + 1):
         began = time.perf_counter()
         try:
-            sandbox = await place.open(asked)
+            active.jobs = await open_jobs(_place(active), active.settings, request)
             break
-        except (OSError, BackendError):
-            if attempt == TRIES:
+        except (OSError, BackendError) as problem:
+            if attempt == TRIES or getattr(problem, "code", "") in HOPELESS:
                 raise
             await asyncio.sleep(wait)
             wait *= 2
-    tasks = str(active.settings.tasks) if active.settings.tasks else None
-    active.jobs = Jobs(sandbox, HostSettings(tasks=tasks, cgroup=group(sandbox.info, active.settings)))
+    took = time.perf_counter() - began
     active.limits = (await active.known("cluster", ClusterPlan)).limits
     if await active.get("cluster-id") is None:
-        await active.put("cluster-id", f"local-{active.id}", by="neural-orchestrator")
-    return time.perf_counter() - began
+        await active.put("cluster-id", f"{active.request.backend}-{active.id}", by="neural-orchestrator")
+    return took
+
+
+async def machine(active: ActiveRun) -> dict[str, Any]:
+    """Facts of the machine on which the run's jobs run, as they are now."""
+    return await machine_of(_place(active), active.root)
+
+
+async def let_go(active: ActiveRun) -> None:
+    """Hang up. What was copied to another machine goes when the run has an end that nobody goes on from."""
+    if active.place is None:
+        return
+    try:
+        if active.verdict in DONE and active.request.backend != "local":
+            await active.place.destroy(f"{active.id}.main")
+    except (OSError, BackendError):
+        log.warning("run %s: its folder on the other machine stays until its deadline", active.id, exc_info=True)
+    finally:
+        await hang_up(active.place)
+
+
+def _place(active: ActiveRun) -> Backend:
+    if active.place is None:
+        active.place = backend(active.settings, active.request.backend, active.request.terms)
+    return active.place
 
 
 async def round_trip(active: ActiveRun, attempt: int, workers: int) -> list[dict[str, Any]]:

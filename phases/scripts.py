@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from phases.machine import version_of
+from gpu_jobs.machine import version_of
 from phases.workspace import copy_package, copy_training_code, read_json, write_text
 from templates import render
 from templates.backup_sh.context import BackupShContext

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gpu_jobs.backends.protocol import Isolation
+from gpu_jobs.backends.ssh_settings import SshSettings
 from memory.records import MemorySettings
 from phases.privacy.level import Level
 
@@ -32,6 +33,9 @@ class Policy(BaseModel):
         description="ask a person when training does not fit budget, time limit or memory; default: in a chat only",
     )
     doors: tuple[str, ...] = Field(default=("cli", "mcp"), description="doors whose answers count")
+    ask_before_backend: bool = Field(
+        default=True, description="ask a person before a run's data and jobs go to a machine other than this one"
+    )
     yes_counts: bool = Field(default=True, description="--yes answers what the policy would ask")
 
 
@@ -74,6 +78,7 @@ class Terms(BaseModel):
     isolation: Isolation = Field(
         default="none", description="walls around local jobs: bubblewrap, auto (where it works), or none"
     )
+    ssh: SshSettings = SshSettings()
 
 
 class NotifySettings(BaseModel):

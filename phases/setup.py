@@ -12,13 +12,14 @@ from agents.decisions import ClusterPlan
 from memory.errors import InputError
 from phases import PHASES
 from phases.active_run import ActiveRun
+from phases.backends import told
 from phases.champion import schema_checks
+from phases.consent import allow
 from phases.gates import Check, fact, number
 from phases.isolation import in_words, isolation_check, walls
-from phases.machine import facts
 from phases.measure import measurement
 from phases.progress import leave
-from phases.sandbox import ensure_open
+from phases.sandbox import ensure_open, machine
 from phases.workspace import read_json, write_json
 
 ROW = PHASES[0]
@@ -28,8 +29,9 @@ FEWEST_ROWS, FEWEST_COLUMNS = 10, 2
 
 async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     """Open the sandbox, take the snapshot, write `configs/training.json`; the gate needs all three."""
-    machine = facts(active.root)
-    context = {"request": active.request.model_dump(mode="json"), "machine": machine}
+    await allow(active)
+    there = await machine(active)
+    context = {"request": active.request.model_dump(mode="json"), "machine": there}
     plan = await active.decide("cluster", ClusterPlan, ROLE, context)
     answered = await ensure_open(active)
     snapshot = await take_snapshot(active)
@@ -44,10 +46,11 @@ async def run(active: ActiveRun, attempt: int, verdict: str) -> tuple[int, str]:
     await active.in_thread(write_json, path, config)
     valid = await active.in_thread(_valid, path, plan)
     await active.put("config", config, by=ROLE)
-    await active.put("environment", {**machine, "isolation": in_words(closed)}, by=ROLE)
+    await active.put("environment", {**there, "isolation": in_words(closed)}, by=ROLE)
     refuse_tiny(snapshot)
     checks = [
         *_gate(active, answered, snapshot),
+        *_prepared(active, there),
         valid,
         isolation_check(closed, active.request.terms.isolation),
         *await schema_checks(active),
@@ -79,6 +82,15 @@ def _gate(active: ActiveRun, answered: float, snapshot: dict[str, Any]) -> list[
         number("data_rows", rows, ">=", float(FEWEST_ROWS), why=f"rows read, content hash {snapshot['sha256'][:12]}"),
         number("data_columns", columns, ">=", float(FEWEST_COLUMNS), why="columns read"),
     ]
+
+
+def _prepared(active: ActiveRun, there: dict[str, Any]) -> list[Check]:
+    """What a machine other than this one brings, as a row that does not block: what must be there was asked for."""
+    if active.request.backend == "local":
+        return []
+    differing = ", ".join(f"{name} {version}" for name, version in there.get("differing", {}).items())
+    same = fact("libraries_equal", not differing, blocking=False, why=f"differing there: {differing or 'none'}")
+    return [fact("backend_machine", True, why=told(there)), same]
 
 
 def _valid(path: Path, plan: ClusterPlan) -> Check:

@@ -37,6 +37,8 @@ def _available(tool: str) -> bool:
     if tool == "tmpfs":  # may we mount one? Tried where nobody else sees it
         trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
         return shutil.which("unshare") is not None and not subprocess.run(trial, capture_output=True).returncode
+    if tool == "sshd":  # a server's program, which not everybody has on the path
+        return shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is not None
     return shutil.which(tool) is not None
 
 

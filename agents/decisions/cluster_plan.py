@@ -37,7 +37,7 @@ class ClusterPlan(AgentDecision):
     """Backend, processes, device and limits, by the neural-orchestrator."""
 
     agent: Literal["neural-orchestrator"] = "neural-orchestrator"
-    backend: Literal["local"] = "local"
+    backend: Literal["local", "ssh"] = "local"
     workers: int = Field(ge=1, le=64)
     topology: Literal["single", "mesh"]
     device: Literal["cpu", "cuda", "mps"]

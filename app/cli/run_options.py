@@ -87,7 +87,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "--budget": {"type": Duration(), "help": "Time to train, as 10m."},
         "--epochs": {"type": click.IntRange(min=1), "help": "At most this many passes over the rows."},
         "--seed": {"type": click.IntRange(0, 2**32 - 1), "help": "Seed of every random choice."},
-        "--backend": {"type": click.Choice(("local",)), "help": "Where jobs run."},
+        "--backend": {"type": click.Choice(("local", "ssh")), "help": "Where jobs run."},
         "--workers": {"type": click.IntRange(min=1), "help": "Processes that train together."},
         "--gpus": {"type": click.IntRange(min=0), "help": "GPUs that must be there."},
     },

@@ -20,9 +20,8 @@ from gpu_jobs.backends.protocol import SandboxRequest
 from gpu_jobs.dispatch import HostSettings, Jobs
 from gpu_jobs.spec import JobOutcome, JobSpec, Limits
 from memory.errors import InputError, JobError
-from phases.backends import backend
+from phases.backends import backend, group
 from phases.datasets import CategoryView, ClassView, ColumnView, DatasetProfile, NumbersView, Profiling
-from phases.isolation import group
 from phases.privacy.numbers import rounded
 from phases.services.dataset_store import write_whole
 from phases.settings import RunnerSettings

@@ -207,7 +207,8 @@ class Runs:
     async def logs(self, run: str) -> Sequence[tuple[str, str]]:
         """`(job, text)` of every job of the run, in the order they were started."""
         folder = Path((await self.get(run)).workspace) / "jobs"
-        found = sorted(folder.glob("*/log"), key=lambda path: (path.parent / "job.json").stat().st_mtime_ns)
+        sent = {log: next(log.parent.glob("job.json"), log) for log in folder.glob("*/log")}
+        found = sorted(sent, key=lambda log: sent[log].stat().st_mtime_ns)
         return [(path.parent.name, path.read_text(encoding="utf-8", errors="replace")) for path in found]
 
     async def cancel(self, run: str, at_once: bool = False) -> RunView:

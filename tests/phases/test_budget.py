@@ -99,7 +99,7 @@ async def test_memory_that_does_not_fit_blocks_only_where_nobody_is_asked(held: 
         run = await held(Policy(ask_over_budget=asks))
         needed = measurement(run, 1e12, "MB", job="preflight-1")
         preflight = {"memory_mb": needed, "parameters": 10, "finite": True, "overfit": {"passed": True}}
-        checks = configure._gate(run, 1, preflight, [])
+        checks = configure._gate(run, 1, preflight, [], 1e9)
         [memory] = [check for check in checks if check.name == "memory_fits"]
         assert (memory.passed, memory.blocking) == (False, not asks)
 

@@ -11,8 +11,8 @@ import pytest
 
 from agents.decisions import ClusterPlan
 from agents.reasoners.rules import cluster
+from gpu_jobs.machine import facts
 from memory.errors import InputError
-from phases.machine import facts
 from phases.setup import _valid, refuse_tiny
 
 MACHINE = {"cores": 2, "memory_mb": 4096, "disk_free_mb": 50_000, "gpus": []}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from agents.decisions.cluster_plan import ClusterLimits, ClusterPlan
 from agents.metrics import nearest
@@ -11,7 +11,7 @@ from agents.reasoners.rules.validation import REFERENCE_NODES
 from agents.reasoners.rules.wording import one_line
 from memory.errors import BackendError, UsageError
 
-BACKENDS = ("local",)
+BACKENDS: Final = ("local", "ssh")
 MOST_WORKERS = 64
 MEMORY_SHARE = 0.8
 """Share of the machine's memory that one job may take: the rest is for the server, Redis and the person."""
@@ -36,14 +36,7 @@ def decide(context: Mapping[str, Any]) -> ClusterPlan:
         BackendError: `backend.no_gpu` when GPUs were asked for and fewer are there, with what there is.
     """
     request, machine = context["request"], context["machine"]
-    backend = str(request.get("backend") or "local")
-    if backend not in BACKENDS:
-        raise UsageError(
-            f"unknown backend {backend!r}{nearest(backend, BACKENDS)}; valid: {', '.join(BACKENDS)}",
-            code="usage.backend",
-            field="backend",
-            fix=f"choose one of: {', '.join(BACKENDS)}",
-        )
+    backend = _backend(str(request.get("backend") or "local"))
     gpus = [gpu for gpu in machine.get("gpus") or () if not isinstance(gpu, Mapping) or gpu.get("usable", True)]
     device, device_why = _device(int(request.get("gpus") or 0), gpus, machine)
     workers, workers_why = _workers(request, device)
@@ -58,11 +51,24 @@ def decide(context: Mapping[str, Any]) -> ClusterPlan:
             "memory_mb": machine["memory_mb"],
             "gpus": [_gpu_name(gpu) for gpu in gpus],
         },
+        backend=backend,
         workers=workers,
         topology="mesh" if workers > 1 else "single",
         device=device,
         limits=_limits(machine),
         notes=notes,
+    )
+
+
+def _backend(asked: str) -> Literal["local", "ssh"]:
+    for known in BACKENDS:
+        if asked == known:
+            return known
+    raise UsageError(
+        f"unknown backend {asked!r}{nearest(asked, BACKENDS)}; valid: {', '.join(BACKENDS)}",
+        code="usage.backend",
+        field="backend",
+        fix=f"choose one of: {', '.join(BACKENDS)}",
     )
 
 

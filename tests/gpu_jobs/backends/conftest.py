@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 from gpu_jobs.backends.protocol import Backend, Sandbox, SandboxRequest
 from tests.gpu_jobs.backends.rows import ROWS, Row
+from tests.sshd import Sshd, an_sshd
 
 KINDS = [pytest.param(name, marks=[pytest.mark.needs(tool) for tool in row.needs]) for name, row in ROWS.items()]
 
@@ -19,6 +20,12 @@ def kind(request: pytest.FixtureRequest) -> str:
     if reason := ROWS[request.param].gaps.get(request.node.originalname):
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with an_sshd(tmp_path_factory.mktemp("sshd")) as found:
+        yield found
 
 
 @pytest.fixture

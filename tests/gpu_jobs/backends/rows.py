@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gpu_jobs.backends.local import Isolation, LocalBackend, LocalSettings
-from gpu_jobs.backends.protocol import Backend, Sandbox
+from gpu_jobs.backends.local import LocalBackend, LocalSettings
+from gpu_jobs.backends.protocol import Backend, Isolation, Sandbox
+from gpu_jobs.backends.ssh import SshBackend
 from gpu_jobs.host import processes
 from tests.gpu_jobs.backends.fake import FakeBackend
 
@@ -60,6 +61,19 @@ def _end_everything(sandbox: Sandbox) -> None:
     processes.kill_all(
         [pid for pid in processes.marked(processes.SANDBOX_MARK, sandbox.info.root) if pid != os.getpid()]
     )
+
+
+async def leave_nothing(far: SshBackend) -> None:
+    """The tests share one far folder, so that our code is sent there once."""
+    for info in await far.list():
+        await far.destroy(info.id)
+    await far.close()
+
+
+def _ssh(request: pytest.FixtureRequest, _home: Path, ends: AsyncExitStack) -> Backend:
+    far = SshBackend(request.getfixturevalue("sshd").settings(), waits=())
+    ends.push_async_callback(leave_nothing, far)
+    return far
 
 
 def _fake(_request: pytest.FixtureRequest, _home: Path, _ends: AsyncExitStack) -> Backend:
@@ -119,6 +133,7 @@ FAKE: dict[str, str] = {
 ROWS: dict[str, Row] = {
     "local": _local("none", OPEN),
     "bubblewrap": _local("bubblewrap", {}, "bwrap"),
+    "ssh": Row(_ssh, _end_everything, gaps=OPEN, needs=("sshd",)),
     "fake": Row(_fake, _cancel, gaps=FAKE),
 }
 """A further backend is a row here, and in `rebuilt`; nothing else."""

@@ -1,4 +1,4 @@
-"""Facts of the machine a run is driven from: cores, memory, disk, accelerators. Read anew each time, never guessed."""
+"""Facts of a machine: cores, memory, disk, accelerators, versions. Read anew each time, never guessed."""
 
 from __future__ import annotations
 
