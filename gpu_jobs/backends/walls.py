@@ -18,11 +18,8 @@ from functools import cache
 from pathlib import Path
 
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64")
-ETC = (
-    "alternatives", "fonts", "group", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types",
-    "nsswitch.conf", "passwd", "ssl/certs", "timezone",
-)  # fmt: skip
-CPU = ("/sys/devices/system/cpu", "/sys/devices/system/node")
+ETC = ("alternatives", "group", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")  # a millisecond each
+CPU = ("/sys/devices/system/cpu",)
 PASSED = ("LANG", "LC_", "TZ", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "OMP_", "MKL_", "OPENBLAS_", "KMP_",
           "NUMEXPR_", "CUDA_", "NVIDIA_", "NCCL_", "GLOO_", "TORCH_", "PYTORCH_")  # fmt: skip
 SECRET = ("TOKEN", "SECRET", "PASSWORD", "KEY", "CREDENTIAL")

@@ -13,6 +13,7 @@ import pytest
 from gpu_jobs.backends.local import LocalBackend, LocalSettings
 from gpu_jobs.backends.protocol import Backend, Isolation, Sandbox
 from gpu_jobs.backends.ssh import SshBackend
+from gpu_jobs.backends.ssh_settings import SshSettings
 from gpu_jobs.host import processes
 from tests.gpu_jobs.backends.fake import FakeBackend
 
@@ -36,14 +37,15 @@ class Row:
 
     make: Make
     lose: Callable[[Sandbox], None]
-    rebuilt: tuple[str, str] = ("", "")
+    rebuilt: Callable[[pytest.FixtureRequest], tuple[str, str]] = lambda _request: ("", "")
     gaps: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
 
 
 def rebuilt(kind: str, settings: str, home: Path) -> Backend:
     """The backend of `Row.rebuilt` in a fresh process."""
-    assert kind == "local", kind
+    if kind == "ssh":
+        return SshBackend(SshSettings.model_validate_json(settings), waits=())
     return LocalBackend(LocalSettings.model_validate_json(settings), home)
 
 
@@ -53,7 +55,7 @@ def _local(isolation: Isolation, gaps: Mapping[str, str], *needs: str) -> Row:
     def make(_request: pytest.FixtureRequest, home: Path, _ends: AsyncExitStack) -> Backend:
         return LocalBackend(settings, home)
 
-    return Row(make, _end_everything, ("local", settings.model_dump_json()), gaps, needs)
+    return Row(make, _end_everything, lambda _request: ("local", settings.model_dump_json()), gaps, needs)
 
 
 def _end_everything(sandbox: Sandbox) -> None:
@@ -74,6 +76,10 @@ def _ssh(request: pytest.FixtureRequest, _home: Path, ends: AsyncExitStack) -> B
     far = SshBackend(request.getfixturevalue("sshd").settings(), waits=())
     ends.push_async_callback(leave_nothing, far)
     return far
+
+
+def _again_by_ssh(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return "ssh", request.getfixturevalue("sshd").settings().model_dump_json()
 
 
 def _fake(_request: pytest.FixtureRequest, _home: Path, _ends: AsyncExitStack) -> Backend:
@@ -99,6 +105,9 @@ OPEN = {
         "test_what_is_given_can_be_read_and_not_written",
     )
 }
+FAR = {name: why for name, why in OPEN.items() if name != "test_secrets_of_our_environment_stay_outside"}
+"""Of another machine: our environment is not there; its network and its files are."""
+
 WITHOUT_PROCESSES = (
     "test_a_command_sees_its_variables_and_its_folder",
     "test_a_command_killed_by_a_signal_says_which",
@@ -133,7 +142,7 @@ FAKE: dict[str, str] = {
 ROWS: dict[str, Row] = {
     "local": _local("none", OPEN),
     "bubblewrap": _local("bubblewrap", {}, "bwrap"),
-    "ssh": Row(_ssh, _end_everything, gaps=OPEN, needs=("sshd",)),
+    "ssh": Row(_ssh, _end_everything, _again_by_ssh, FAR, ("sshd",)),
     "fake": Row(_fake, _cancel, gaps=FAKE),
 }
 """A further backend is a row here, and in `rebuilt`; nothing else."""

@@ -59,9 +59,9 @@ async def test_the_log_is_streamed_from_an_offset_while_it_grows(sandbox: Sandbo
 
 
 async def test_a_started_process_is_found_again_after_its_starter_was_killed(
-    row: Row, home: Path, another: Callable[[], Backend], tmp_path: Path
+    row: Row, home: Path, another: Callable[[], Backend], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    words = [sys.executable, "-m", "tests.gpu_jobs.backends.starter", *row.rebuilt, home, tmp_path / "root"]
+    words = [sys.executable, "-m", "tests.gpu_jobs.backends.starter", *row.rebuilt(request), home, tmp_path / "root"]
     starter = await asyncio.create_subprocess_exec(*map(str, words), stdout=asyncio.subprocess.PIPE, cwd=CHECKOUT)
     try:
         assert starter.stdout is not None
