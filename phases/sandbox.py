@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.decisions import ClusterPlan
 from gpu_jobs.backends.protocol import Backend
+from gpu_jobs.mirrored import LOST
 from memory.errors import BackendError
 from phases.active_run import ActiveRun
 from phases.backends import backend, hang_up, label, machine_of, open_jobs
@@ -55,7 +56,17 @@ async def ensure_open(active: ActiveRun) -> float:
 
 
 async def machine(active: ActiveRun) -> dict[str, Any]:
-    """Facts of the machine on which the run's jobs run, as they are now."""
+    """Facts of the machine on which the run's jobs run, as they are now; a lost connection is tried again.
+
+    Raises:
+        BackendError: the machine cannot be asked.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return await machine_of(_place(active), active.root)
+        except BackendError as problem:
+            if problem.code != LOST:
+                raise
     return await machine_of(_place(active), active.root)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpu_jobs.backends import far_boot, far_code
+from gpu_jobs.backends.ssh_connect import lost
 from gpu_jobs.backends.ssh_settings import SshSettings
 from memory.errors import BackendError
 
@@ -51,7 +52,7 @@ async def prepare(
     """
     wanted = far_code.versions() if wanted is None else wanted
     (code, packed), (environment, listed) = far_code.packed_code(), far_code.requirements(wanted)
-    boot = _Boot(connection, settings.root)
+    boot = _Boot(connection, settings)
     names = (settings.python,) if settings.python else far_code.pythons()
     base, found = await boot.look(names, code, environment, wanted)
     root = found["root"]
@@ -81,9 +82,9 @@ def _differing(settings: SshSettings, there: Mapping[str, str | None], wanted: M
 class _Boot:
     """Runs `far_boot` by a Python there, sent as text: nothing of ours need be there yet."""
 
-    def __init__(self, connection: asyncssh.SSHClientConnection, root: str) -> None:
+    def __init__(self, connection: asyncssh.SSHClientConnection, settings: SshSettings) -> None:
         self._connection = connection
-        self._root = root
+        self._root, self._address = settings.root, settings.address
         self._source = Path(far_boot.__file__).read_text(encoding="utf-8")
 
     async def look(
@@ -117,7 +118,15 @@ class _Boot:
 
     async def _run(self, python: str, what: str, *names: str, data: bytes = b"") -> Any:
         argv = [python, "-I", "-c", self._source, what, self._root, *names]
-        return await self._connection.run(shlex.join(argv), input=data, encoding=None, check=False)
+        import asyncssh
+
+        try:
+            done = await self._connection.run(shlex.join(argv), input=data, encoding=None, check=False)
+        except (OSError, asyncssh.Error) as problem:
+            raise lost(self._address, str(problem)) from problem
+        if done.exit_status is None:  # neither a code nor a signal was told: the connection went
+            raise lost(self._address)
+        return done
 
 
 def _text(data: Any) -> str:

@@ -47,6 +47,14 @@ async def connect(settings: SshSettings, waits: Sequence[float] = WAITS) -> asyn
     raise AssertionError("the last try returns or raises")
 
 
+def lost(address: str, why: str = "") -> BackendError:
+    """The error of a connection that went while something was under way."""
+    told = f": {why}" if why else ""
+    return BackendError(
+        f"the connection to {address} was lost{told}", code="backend.lost", fix="what runs there goes on; try again"
+    )
+
+
 def _library() -> Any:
     try:
         import asyncssh

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_jobs.backends.far_place import FarPlace, prepare
 from gpu_jobs.backends.frames import pack, unpack
-from gpu_jobs.backends.ssh_connect import WAITS, connect
+from gpu_jobs.backends.ssh_connect import WAITS, connect, lost
 from gpu_jobs.backends.ssh_settings import SshSettings
 from memory.errors import BackendError
 
@@ -76,7 +76,7 @@ class SshLink:
             await channel.greet()
         except (OSError, asyncssh.Error) as problem:
             connection.close()
-            raise _lost(self.settings.address, str(problem)) from problem
+            raise lost(self.settings.address, str(problem)) from problem
         except BaseException:
             connection.close()
             raise
@@ -98,10 +98,12 @@ class _Channel:
         """Wait for its first word.
 
         Raises:
-            BackendError: `backend.far`, it ended without one.
+            BackendError: `backend.far`, it ended without one; `backend.lost`.
         """
         if await unpack(self._process.stdout) is None:
             told = bytes(await self._process.stderr.read()).decode(errors="replace").strip()[-500:]
+            if self._process.exit_status is None:
+                raise lost(self._address)
             raise BackendError(f"our process on {self._address} did not start: {told}", code="backend.far")
         self._reading = asyncio.create_task(self._read())
 
@@ -132,12 +134,12 @@ class _Channel:
 
     async def _send(self, message: dict[str, Any], data: bytes) -> None:
         if self.lost:
-            raise _lost(self._address)
+            raise lost(self._address)
         try:
             self._process.stdin.write(pack(message, data))
             await self._process.stdin.drain()
         except (OSError, EOFError) as problem:
-            raise _lost(self._address, str(problem)) from problem
+            raise lost(self._address, str(problem)) from problem
 
     async def _stop(self, number: int, answer: asyncio.Future[tuple[Any, bytes]]) -> None:
         """Have it stopped there, and wait for that: who cancels may rely on it being gone."""
@@ -161,7 +163,7 @@ class _Channel:
             self.lost = True
             for answer in self._asked.values():
                 if not answer.done():
-                    answer.set_exception(_lost(self._address))
+                    answer.set_exception(lost(self._address))
 
     def _take(self, message: dict[str, Any], data: bytes) -> None:
         answer = self._asked.get(message["id"])
@@ -174,10 +176,3 @@ class _Channel:
             answer.set_exception(OSError(*system))
         else:
             answer.set_result((message.get("value"), data))
-
-
-def _lost(address: str, why: str = "") -> BackendError:
-    told = f": {why}" if why else ""
-    return BackendError(
-        f"the connection to {address} was lost{told}", code="backend.lost", fix="what runs there goes on; try again"
-    )

@@ -163,3 +163,15 @@ async def test_without_an_interpreter_an_environment_is_made_there_once(sshd: Ss
     finally:
         connection.abort()
         await connection.wait_closed()
+
+
+async def test_a_connection_that_goes_while_it_is_made_is_lost_and_not_a_machine_without_python(sshd: Sshd) -> None:
+    connection = await connect(sshd.settings())
+    assert sshd.cut() > 0
+    try:
+        with pytest.raises(BackendError) as caught:
+            await far_place.prepare(connection, sshd.settings())
+        assert caught.value.code == "backend.lost"
+    finally:
+        connection.abort()
+        await connection.wait_closed()
