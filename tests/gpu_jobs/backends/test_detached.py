@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from gpu_jobs.backends.protocol import Backend, Command, Process, Sandbox
 from tests.gpu_jobs.backends.rows import Row
 from tests.gpu_jobs.backends.runaway import RUNAWAY, begun, lives, until
