@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,15 +36,12 @@ class Value(NamedTuple):
     hints: str = ""
 
 
-@dataclass
 class Scope:
     """Where a command runs: folder, home, the workspace's folder, the state folder, and variables of the line."""
 
-    place: Path
-    home: Path
-    root: Path
-    state: Path
-    values: dict[str, Value] = field(default_factory=dict)
+    def __init__(self, place: Path, home: Path, root: Path, state: Path) -> None:
+        self.place, self.home, self.root, self.state = place, home, root, state
+        self.values: dict[str, Value] = {}
 
     def path(self, text: str) -> Path:
         """The path that a word means."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from editors.expansion import Scope
 from editors.tools import HARMS, Touch
 
-INTERPRETERS = frozenset({"python", "pypy", "perl", "ruby", "node", "deno", "bun", "php", "ipython"})
 QUOTED = re.compile(r"""["'`]([^"'`\n]{1,4096})["'`]""")
 WHOLE = re.compile(r"rmtree|move\(|rename|os\.replace|rmSync|rm_r|\.rm\(|removedirs|remove_tree|rimraf")
 REMOVES = re.compile(

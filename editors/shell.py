@@ -14,12 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from editors.expansion import Said, Scope, Value, assigned, expand
-from editors.interpreters import INTERPRETERS, code_touches
 from editors.tools import HARMFUL, HARMS, Touch, arguments
 from editors.words import Simple, Word, commands
 from editors.wrappers import unwrapped
 
 SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "fish", "su", "script", "runuser", "ash"})
+INTERPRETERS = frozenset({"python", "pypy", "perl", "ruby", "node", "deno", "bun", "php", "ipython"})
 KEYWORDS = frozenset({"then", "do", "else", "elif", "if", "while", "until", "!"})
 DECLARES = frozenset({"export", "local", "declare", "readonly", "typeset"})
 MENTION = re.compile(
@@ -140,7 +140,9 @@ class _Line:
     def _inner(self, name: str, code: str) -> Iterator[Touch]:
         if name in SHELLS or name in {"eval", "trap"}:
             yield from self._deeper(code)
-        elif re.sub(r"[\d.]+$", "", name) in INTERPRETERS:
+        elif code and name.rstrip("0123456789.") in INTERPRETERS:
+            from editors.interpreters import code_touches  # here: few lines need its patterns
+
             yield from code_touches(code, self.scope, self._deeper)
 
     def _held(self, hints: str) -> Iterator[Touch]:

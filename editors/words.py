@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1([^\n]*)\n(.*?)^[ \t]*\2[ \t]*$", re.S | re.M)
@@ -42,14 +41,17 @@ class Piece(NamedTuple):
 Word = tuple[Piece, ...]
 
 
-@dataclass
 class Simple:
-    """One simple command; `before` are the operators between it and the one before."""
+    """One simple command: its words, where it writes, and the texts that it is given.
 
-    before: str = ""
-    words: list[Word] = field(default_factory=list)
-    writes: list[Word] = field(default_factory=list)
-    given: list[Word] = field(default_factory=list)
+    `before` are the operators between it and the one before.
+    """
+
+    def __init__(self) -> None:
+        self.before = ""
+        self.words: list[Word] = []
+        self.writes: list[Word] = []
+        self.given: list[Word] = []
 
 
 def commands(text: str) -> Iterator[Simple]:
