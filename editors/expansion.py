@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from editors.words import Piece, Word, commands
 
-MOST = 512
+MOST, MOST_PIECES, MOST_TEXT = 512, 1000, 100_000
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)\+?=")
-PARAMETER = re.compile(r"(\w+)(?::?([-=?+])(.*))?", re.S)
+PARAMETER = re.compile(r"(\w+|[@*])(?::?([-=?+])(.*))?", re.S)
 BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 UNKNOWN = "\ue003"
 PROTECTED = str.maketrans("{,}~", "\ue000\ue001\ue002\ue004")
 RESTORED = str.maketrans("\ue000\ue001\ue002\ue004", "{,}~")
+NOWHERE = Path("/_/_/_/_")
 PROJECT = frozenset({"CLAUDE_PROJECT_DIR", "CURSOR_PROJECT_DIR", "VSCODE_CWD", "GITHUB_WORKSPACE", "INIT_CWD"})
 
 
@@ -37,15 +38,20 @@ class Value(NamedTuple):
 
 
 class Scope:
-    """Where a command runs: folder, home, the workspace's folder, the state folder, and variables of the line."""
+    """Where a command runs: folder, home, the workspace's folder, the state folder, and variables of the line.
+
+    Where the folder is not known, it is `NOWHERE`, and only a path that begins with `neural` is one of the workspace.
+    """
 
     def __init__(self, place: Path, home: Path, root: Path, state: Path) -> None:
         self.place, self.home, self.root, self.state = place, home, root, state
         self.values: dict[str, Value] = {}
+        self.line = ""
 
     def path(self, text: str) -> Path:
         """The path that a word means."""
-        return self.place / text
+        nowhere = self.place == NOWHERE and re.match(r"(\./+)*neural(/|$)", text)
+        return (self.root if nowhere else self.place) / text
 
     def in_neural(self) -> bool:
         """Whether the folder is the workspace's `neural` or below it."""
@@ -55,13 +61,13 @@ class Scope:
 def expand(word: Word, scope: Scope) -> list[Said]:
     """The words that the shell makes of one word; wild cards stay."""
     texts, hints = [""], ""
-    for piece in word:
+    for piece in word[:MOST_PIECES]:
         value = _value(piece, scope)
         hints = hints or value.hints
         found = _split(piece, value, len(word) > 1)
         if not value.texts:
             found = ["*" if "neural" in texts[0] or (texts[0] and scope.in_neural()) else UNKNOWN]
-        texts = [text + one for text in texts for one in found][:MOST]
+        texts = [(text + one)[:MOST_TEXT] for text in texts for one in found][:MOST]
     return [_said(one, hints, scope) for text in texts for one in _braced(text)][:MOST] or [Said("", hints)]
 
 
@@ -93,14 +99,16 @@ def _value(piece: Piece, scope: Scope) -> Value:
 def _variable(said: str, scope: Scope) -> Value:
     found = PARAMETER.fullmatch(said)
     if found is None:
-        return Value()
+        return Value((), scope.line)
     name, how, other = found.groups()
     known = {"HOME": scope.home, "PWD": scope.place, "OLDPWD": scope.root, **dict.fromkeys(PROJECT, scope.root)}
     if name in scope.values:
         return scope.values[name]
     if name in known:
         return Value((str(known[name]),))
-    return Value((other,)) if how in {"-", "="} and other else Value()
+    if how in {"-", "="} and other:
+        return Value((other,))
+    return Value((), scope.line if name.isdigit() or name in "@*" else "")
 
 
 def _output(code: str, scope: Scope) -> Value:

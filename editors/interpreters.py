@@ -9,9 +9,13 @@ from editors.expansion import Scope
 from editors.tools import HARMS, Touch
 
 QUOTED = re.compile(r"""["'`]([^"'`\n]{1,4096})["'`]""")
-WHOLE = re.compile(r"rmtree|move\(|rename|os\.replace|rmSync|rm_r|\.rm\(|removedirs|remove_tree|rimraf")
+WHOLE = re.compile(
+    r"""rmtree|(?:shutil\.|(?<![\w.]))move\(|os\.(?:rename|replace|removedirs)|\.rename\(\s*[rf]?["']|renameSync"""
+    r"""|File\.rename|rmSync|rm_rf?\b|remove_tree|rimraf|fs\.rm\("""
+)
 REMOVES = re.compile(
-    WHOLE.pattern + r"|os\.(remove|unlink|rmdir|truncate)|\.?\bunlink(Sync)?\b|\.rmdir\(|\.(delete|rm)\(|rmdirSync"
+    WHOLE.pattern
+    + r"|os\.(?:remove|unlink|rmdir|truncate)|\bunlink(?:Sync)?\b|\brmdir(?:Sync)?\(|File\.delete|FileUtils\.\w*rm"
 )
 WRITES = re.compile(
     r"""open\(\s*[rbf]?["']([^"'\n]+)["']\s*,\s*(?:mode\s*=\s*)?["'][rbt]*[wax+]"""

@@ -46,8 +46,8 @@ def object_to_command(command: str, place: Path, state: Path, person: Path) -> s
     """Why a shell command is refused, or None; a line whose quotes do not close is the shell's to refuse."""
     scope = Scope(place, person, _workspace(place), state)
     try:
-        return _first(list(touched(command, scope)), state, scope.root)
-    except ValueError:
+        return _first(list(islice(touched(command, scope), MOST_PATHS)), state, scope.root)
+    except (ValueError, RecursionError):
         lines = command.splitlines()
         return next(
             filter(None, (object_to_command(one, place, state, person) for one in lines if len(lines) > 1)), None

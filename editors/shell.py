@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from editors.expansion import Said, Scope, Value, assigned, expand
+from editors.expansion import MOST, NOWHERE, Said, Scope, Value, assigned, expand
 from editors.tools import HARMFUL, HARMS, Touch, arguments
 from editors.words import Simple, Word, commands
 from editors.wrappers import unwrapped
@@ -23,7 +23,7 @@ INTERPRETERS = frozenset({"python", "pypy", "perl", "ruby", "node", "deno", "bun
 KEYWORDS = frozenset({"then", "do", "else", "elif", "if", "while", "until", "!"})
 DECLARES = frozenset({"export", "local", "declare", "readonly", "typeset"})
 MENTION = re.compile(
-    r"(?<![\w.-])neural(?:/+(?:[*?\[{.]|r-|latest|[\s'\")]|$)|(?![\w./-]))|(?<![\w.-])r-\d{8}-\d{6}-", re.S
+    r"(?<![\w.-])neural(?:/+(?:[*?\[{.]|r-|latest|[\s'\");&|}]|$)|(?![\w./-]))|(?<![\w.-])r-\d{8}-\d{6}-", re.S
 )
 DEPTH = 4
 
@@ -40,6 +40,7 @@ def touched(command: str, scope: Scope, depth: int = 0) -> Iterator[Touch]:
         ValueError: its quotes do not close.
     """
     if depth <= DEPTH:
+        scope.line = scope.line or command
         line = _Line(command, scope, depth)
         for one in commands(command):
             yield from line.step(one)
@@ -95,7 +96,7 @@ class _Line:
         if first in {"for", "select"} and len(words) > 3:
             told = [said for word in words[3:] for said in expand(word, self.scope)]
             hints = next((said.hints for said in told if said.hints), "")
-            self.scope.values[_plain(words[1])] = Value(tuple(said.text for said in told if said.text), hints)
+            self.scope.values[_plain(words[1])] = Value(tuple(said.text for said in told if said.text)[:MOST], hints)
             return []
         if first in {"read", "mapfile", "readarray"}:
             self.scope.values.update({_plain(word): Value((), self.command) for word in words[1:]})
@@ -112,6 +113,11 @@ class _Line:
         if name in {"cd", "pushd"}:
             self._enter(words[1:])
             return
+        if name == "set":
+            self.scope.values["@"] = self.scope.values["*"] = Value(
+                tuple(one for one in told if not one.startswith("-"))
+            )
+            return
         told += given.split() if fed else []
         code = self._code(name, told, "" if fed else given)
         yield from self._inner(name, code)
@@ -125,7 +131,8 @@ class _Line:
     def _enter(self, words: list[str]) -> None:
         plain = [word for word in words if not word.startswith("-")]
         target = plain[0] if plain else ("" if words else str(self.scope.home))
-        self.scope.place = Path(os.path.normpath(self.scope.path(target)))
+        unknown = words and not "".join(plain) and "-" not in words
+        self.scope.place = NOWHERE if unknown else Path(os.path.normpath(self.scope.path(target)))
 
     def _code(self, name: str, words: list[str], given: str) -> str:
         """What a shell or an interpreter gets to run: after `-c` or `-e`, or on its standard input."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1([^\n]*)\n(.*?)^[ \t]*\2[ \t]*$", re.S | re.M)
+HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w[\w.-]*)\1([^\n]*)\n(.*?)^[ \t]*\2[ \t]*$", re.S | re.M)
 MOST_DOCUMENTS = 100
 WRITES = frozenset({">", ">>", ">|", "&>", "&>>", "<>", ">&"})
 READS = frozenset({"<", "<&"})

@@ -168,5 +168,16 @@ find neural -type d -name "r-*" -exec rm -rf {} +
 cat x | sponge neural/latest/a
 function f { rm -rf neural; }; f
 f() { rm -rf neural; }; f
+f() { rm -rf "$1"; }; f neural
+set -- neural; rm -rf "$@"
+set -- neural; rm -rf "$1"
+sh -c 'rm -rf "$1"' _ neural
+D=neural/; rm -rf "${D%/}"
+arr=(neural build); rm -rf "${arr[@]}"
+cd "$PROJECT" && rm -rf neural
+cd "$PROJECT" && rm -rf ./neural/latest
+cat > a.md <<'THE-END' && rm -rf neural⏎words⏎THE-END
+python -c "from shutil import move; move('neural', 'old')"
+python -c "import os; os.remove('neural/latest/x')"
 """.strip()
 COMMANDS = [line.replace("⏎", "\n") for line in HARMFUL.splitlines()]

@@ -143,5 +143,17 @@ if [ -d neural ]; then ls neural; fi
 export RUN=neural/latest; python $RUN/scripts/train.py
 neuroloom rm r-20261130-101112-abcd --yes
 neuroloom run data.csv --target y > neural.log
+cd $BUILD_DIR && rm -rf *
+cd "$(mktemp -d)" && rm -rf ./*
+cd - && ls neural
+cat > notes.md <<'THE-END'⏎rm -rf neural⏎THE-END
+cat <<'EOF' > notes.md⏎it's "rm -rf neural" (or `rm`)⏎EOF
+python -c "import pandas as pd; print(pd.read_csv('neural/latest/x.csv').rename(columns={'a': 'neural'}))"
+python -c "names = ['neural']; names.remove('neural')"
+python -c "import requests; requests.delete('http://localhost/neural/latest')"
+f() { rm -rf "$1"; }; f build
+set -euo pipefail; rm -rf build
+echo $((1 << 2)) && rm -rf "${TMPDIR:-/tmp}/x"
+kill $(cat neural/latest/pid)
 """.strip()
 COMMANDS = [line.replace("⏎", "\n") for line in ORDINARY.splitlines()]

@@ -166,6 +166,23 @@ def test_a_run_too_large_to_look_through_in_time_counts_as_reached(workspace: Pa
     assert list(_inside(held, ("*", "*.none"), time.monotonic() - 1)) == [held / "*" / "*.none"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x=aaaa; " + "x=$x$x; " * 60 + "rm $x",
+        'a="1 2"; ' + "for a in $a $a $a; do :; done; " * 30 + "rm $a",
+        "rm " + "{a,b}" * 40,
+        "echo " + "$(" * 300 + ")" * 300,
+        "eval " * 200 + "rm x",
+        "cat <<A\n" * 2000,
+        "(" * 5000,
+    ],
+)
+def test_a_line_that_grows_without_bounds_is_followed_only_so_far(line: str, workspace: Path) -> None:
+    assert verdict(line, workspace) is None
+    assert verdict(f"rm -rf neural\n{line}", workspace)
+
+
 PIECES = [
     "rm",
     " ",
