@@ -79,9 +79,8 @@ def _start(payload: Payload, place: Place) -> Answer:
         text, heard = restoring.whole(place.state, workspace, sessions.previous(session.id))
         session.told, session.ended = heard, None
         session.count("starts")
-    if text:
-        _spool(payload, place, workspace, "session_started")
-    return _context(payload, text)
+    words = _spool(payload, place, workspace, "session_started") if text else ""
+    return _context(payload, text)._replace(words=words)
 
 
 def _prompt(payload: Payload, place: Place) -> Answer:
@@ -114,7 +113,7 @@ def _after(payload: Payload, place: Place) -> Answer:
     from editors import edits
 
     workspace, sessions = _here(payload, place)
-    changed, text = list(_edited(payload, workspace)), ""
+    changed, text, words = list(_edited(payload, workspace)), "", ""
     tells = payload.format in PERSON_AT_PROMPT and payload.event.lower() == "posttooluse"
     if not changed and not tells:
         return Answer()
@@ -124,11 +123,11 @@ def _after(payload: Payload, place: Place) -> Answer:
         for path, name in changed:
             found = edits.record(path, name, sessions, payload.change if len(changed) == 1 else None)
             session.count("edits")
-            _spool(payload, place, workspace, "edited", **found)
+            words = _spool(payload, place, workspace, "edited", **found)
         if tells:
             text, fresh = restoring.news(place.state, workspace, session.told)
             session.told += fresh
-    return _context(payload, text)
+    return _context(payload, text)._replace(words=words)
 
 
 def _end(payload: Payload, place: Place) -> Answer:
@@ -137,8 +136,7 @@ def _end(payload: Payload, place: Place) -> Answer:
         return Answer()
     with sessions.changing(payload.session) as (session, _):
         session.ended = spool.whereabouts(workspace, "")["at"]
-    _spool(payload, place, workspace, "session_ended", counts=session.counts)
-    return Answer()
+    return Answer(words=_spool(payload, place, workspace, "session_ended", counts=session.counts))
 
 
 def _stop(payload: Payload, place: Place) -> Answer:
@@ -168,9 +166,12 @@ def _edited(payload: Payload, workspace: Path) -> list[tuple[Path, str]]:
     return [(path, name) for path in paths if (name := edits.below_neural(path, workspace)) is not None]
 
 
-def _spool(payload: Payload, place: Place, workspace: Path, event_type: str, **fields: Any) -> None:
+def _spool(payload: Payload, place: Place, workspace: Path, event_type: str, **fields: Any) -> str:
+    """Leave an event for the runner; the answer is empty, or says that it was not kept."""
     where = spool.whereabouts(workspace, payload.format)
-    spool.append(place.state, spool.event(where, event_type, session=payload.session, **fields))
+    if spool.append(place.state, spool.event(where, event_type, session=payload.session, **fields)):
+        return ""
+    return f"neuroloom hook {payload.event}: not kept, because the spool of hooks is full; take it in: neuroloom runs"
 
 
 def _context(payload: Payload, text: str) -> Answer:

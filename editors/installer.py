@@ -1,7 +1,7 @@
 """Installs the parts of an editor, and takes them out again: existing configuration is kept, files are written whole.
 
 What was there before is kept in a private record in the state folder, so that an installation that nobody touched
-since is undone byte for byte; where somebody did, only our entries are taken out.
+since is undone byte for byte; where somebody did, only our entries are taken out, and what they replaced comes back.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from editors import jsonc
+from editors.fragments import EditError
 from editors.parts import Editor, Part, Target
 from memory.errors import InputError
 
@@ -114,14 +115,9 @@ class Installer:
 
     def _merged(self, part: Part, before: bytes | None, row: dict[str, Any] | None) -> bytes:
         text, fragment = _decoded(part.path, before or b""), part.fragment or {}
-        try:
-            if row is not None and text.strip() and row["fragment"] != fragment:
-                text = jsonc.strip(text, row["fragment"])
-            return jsonc.merge(text, fragment).encode()
-        except jsonc.NotJsonError as error:
-            raise _refused(
-                part.path, f"is no JSON object that we can read: {error}", "correct it, then again"
-            ) from error
+        if row is not None and text.strip() and row["fragment"] != fragment:
+            text = _edited(part.path, lambda: _stripped(text, row))
+        return _edited(part.path, lambda: jsonc.merge(text, fragment)).encode()
 
     def _remembered(self, part: Part, change: Change, row: dict[str, Any] | None) -> dict[str, Any]:
         """What undoing needs to know: the file as it was before us, as it is with us, and the folders that we make."""
@@ -130,7 +126,8 @@ class Installer:
             if _hash(before) == row["after"] or before == _bytes(row["before"]):
                 before = _bytes(row["before"])
             elif part.fragment is not None:  # somebody changed it since: without our entries it is what was before
-                before = jsonc.strip(_decoded(part.path, before), row["fragment"]).encode()
+                now = _decoded(part.path, before)
+                before = _edited(part.path, lambda: _stripped(now, row)).encode()
         if part.shared:
             before = None  # in our own folder: it goes with the last that needs it
         folders = [] if row is None else list(row["folders"])
@@ -150,10 +147,10 @@ class Installer:
         if row["fragment"] is None:
             return Change(path, now, now, "left", "somebody changed it since")
         try:
-            left = jsonc.strip(_decoded(path, now), row["fragment"])
+            left = _stripped(_decoded(path, now), row)
             nothing = before is None and _only_plain(jsonc.value(left), row["fragment"])
-        except jsonc.NotJsonError as error:
-            return Change(path, now, now, "left", f"it is no JSON any more: {error}")
+        except EditError as error:
+            return Change(path, now, now, "left", f"our entries cannot be taken out of it: {error}")
         return Change(path, now, None if nothing else left.encode(), "removed")
 
     # ---- the record -----------------------------------------------------------------------------------------------
@@ -177,6 +174,20 @@ def _record(path: Path) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _stripped(text: str, row: dict[str, Any]) -> str:
+    """A file that was changed since, without our entries and with what stood in their place."""
+    before = _bytes(row["before"]) or b""
+    said = jsonc.value(before.decode()) if before.strip() else {}
+    return jsonc.strip(text, row["fragment"], said)
+
+
+def _edited(path: Path, work: Callable[[], str]) -> str:
+    try:
+        return work()
+    except EditError as error:
+        raise _refused(path, f"is no JSON object that we can change: {error}", "correct it, then again") from error
 
 
 def _only_plain(left: Any, fragment: dict[str, Any]) -> bool:

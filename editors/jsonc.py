@@ -1,18 +1,19 @@
 """Changes a JSON file as text, so that comments, order and layout of everything else stay: for other people's files.
 
 JSON with comments and trailing commas, as VS Code allows them. A fragment is merged in (`merge`) or taken out again
-(`strip`): objects by key, lists by element. A value under one of the names in `WHOLE` is ours as a whole.
+(`strip`), as `editors.fragments` says. Every edit is read again: one that does not say what it should is refused.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-WHOLE = frozenset({"neuroloom", "neuroloom@neuroloom"})
+from editors.fragments import EditError, merged, stripped
+
+MOST_EDITS = 500
 TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+)|(?P<comment>//[^\r\n]*|/\*.*?\*/)|(?P<string>"(?:[^"\\\x00-\x1f]|\\.)*")"""
     r"""|(?P<mark>[{}\[\],:])|(?P<word>[-+.\w]+)""",
@@ -20,14 +21,15 @@ TOKEN = re.compile(
 )
 
 
-class NotJsonError(ValueError):
+class NotJsonError(EditError):
     """The text is no JSON, with or without comments."""
 
 
 @dataclass
 class Part:
-    """A member of an object or an element of a list; `comma` is the place of the comma after it."""
+    """A member of an object (with its key) or an element of a list; `comma` is the place of the comma after it."""
 
+    key: str | None
     start: int
     node: Node
     before: int
@@ -36,17 +38,21 @@ class Part:
 
 @dataclass
 class Node:
-    """A value with its place in the text; `parts` by key or number; `last` is where its content's last token ends."""
+    """A value with its place in the text and its parts in their order, a repeated key included.
+
+    `last` is where its content's last token or comment ends; `noted` says that this is a comment up to the line's end.
+    """
 
     start: int
     end: int = 0
     value: Any = None
-    parts: dict[Any, Part] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
     last: int = 0
+    noted: bool = False
 
 
 def value(text: str) -> Any:
-    """What the text says.
+    """What the text says; of a repeated key the last one counts.
 
     Raises:
         NotJsonError: it is no JSON.
@@ -59,83 +65,69 @@ def merge(text: str, fragment: dict[str, Any]) -> str:
 
     Raises:
         NotJsonError: the text is no JSON object.
+        EditError: the fragment cannot be added without a loss.
     """
     text = text if text.strip() else "{}\n"
-    if not isinstance(value(text), dict):
-        raise NotJsonError("it is no JSON object")
-    for path, wanted in _leaves(fragment):
-        text = _put(text, path, wanted)
-    return text
+    return rewrite(text, merged(_object(text), fragment))
 
 
-def strip(text: str, fragment: dict[str, Any]) -> str:
-    """The text without the fragment; what became empty with it goes too, plain values (`"version": 1`) stay.
+def strip(text: str, fragment: dict[str, Any], before: dict[str, Any] | None = None) -> str:
+    """The text without the fragment; what stood in its place `before` it came is put back.
 
     Raises:
         NotJsonError: the text is no JSON object.
+        EditError: the fragment cannot be taken out without a loss.
     """
-    if not isinstance(value(text), dict):
-        raise NotJsonError("it is no JSON object")
-    for path, wanted in _leaves(fragment):
-        text = _drop(text, path, wanted)
-    return text
+    return rewrite(text, stripped(_object(text), fragment, before or {}))
 
 
-def _leaves(fragment: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """What is merged as one: values that are ours as a whole, lists, and plain values."""
-    for key, found in fragment.items():
-        if isinstance(found, dict) and key not in WHOLE:
-            yield from _leaves(found, (*path, key))
-        else:
-            yield (*path, key), found
+def rewrite(text: str, wanted: dict[str, Any]) -> str:
+    """The text, changed where it must be so that it says `wanted`.
 
-
-def _put(text: str, path: tuple[str, ...], wanted: Any) -> str:
-    node = _parse(text)
-    for depth, key in enumerate(path):
-        part = node.parts.get(key)
-        if part is None or (depth < len(path) - 1 and not isinstance(part.node.value, dict)):
-            for outer in reversed(path[depth + 1 :]):
-                wanted = {outer: wanted}
-            return _add(text, node, wanted, key) if part is None else _replace(text, part.node, wanted)
-        node = part.node
-    if isinstance(wanted, list) and isinstance(node.value, list):
-        for one in wanted:
-            if one not in node.value:
-                text = _add(text, node, one)
-                node = _at(text, path)
-        return text
-    return text if node.value == wanted else _replace(text, node, wanted)
-
-
-def _drop(text: str, path: tuple[str, ...], wanted: Any) -> str:
-    node = _at(text, path)
-    if node is None or not (path[-1] in WHOLE or isinstance(wanted, list)):
-        return text
-    if isinstance(wanted, list) and isinstance(node.value, list):
-        for one in wanted:
-            node = _at(text, path)
-            if node is not None and one in node.value:
-                text = _cut(text, node, node.value.index(one))
-        node = _at(text, path)
-        if node is None or node.value:
+    Raises:
+        EditError: it cannot be changed so.
+    """
+    for _ in range(MOST_EDITS):
+        node = _parse(text)
+        if node.value == wanted:
             return text
-    for depth in range(len(path), 0, -1):
-        owner, key = _at(text, path[: depth - 1]), path[depth - 1]
-        if owner is None or (depth < len(path) and owner.parts[key].node.value):
-            break
-        text = _cut(text, owner, key)
+        text = _nearer(text, node, wanted)
+    raise EditError("it cannot be changed without touching what is not ours")
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = value(text)
+    if not isinstance(found, dict):
+        raise NotJsonError("it is no JSON object")
+    return found
+
+
+def _nearer(text: str, node: Node, wanted: Any) -> str:
+    """The text with its first difference to `wanted` gone."""
+    if isinstance(node.value, dict) and isinstance(wanted, dict):
+        return _nearer_object(text, node, wanted)
+    if isinstance(node.value, list) and isinstance(wanted, list):
+        for at, one in enumerate(node.value):
+            if at >= len(wanted) or one != wanted[at]:
+                return _cut(text, node, at)
+        return _add(text, node, wanted[len(node.value)])
+    return _replace(text, node, wanted)
+
+
+def _nearer_object(text: str, node: Node, wanted: dict[str, Any]) -> str:
+    keys = [part.key for part in node.parts]
+    for at, key in enumerate(keys):
+        if key not in wanted:
+            if keys.count(key) > 1:
+                raise EditError(f"it has {key!r} more than once")
+            return _cut(text, node, at)
+    last = {part.key: part.node for part in node.parts}
+    for key, one in wanted.items():
+        if key not in last:
+            return _add(text, node, one, key)
+        if last[key].value != one:
+            return _nearer(text, last[key], one)
     return text
-
-
-def _at(text: str, path: tuple[str, ...]) -> Any:
-    """The node at a path, or None."""
-    node = _parse(text)
-    for key in path:
-        if key not in node.parts or not isinstance(node.value, dict):
-            return None
-        node = node.parts[key].node
-    return node
 
 
 def _add(text: str, node: Node, wanted: Any, key: str | None = None) -> str:
@@ -148,19 +140,19 @@ def _add(text: str, node: Node, wanted: Any, key: str | None = None) -> str:
         said = f"\n{inner}{name}{_text(wanted, inner, unit)}"
         closing = "" if text[node.last : node.end - 1].count("\n") else f"\n{line}"
         return text[: node.last] + _newlines(said + closing, text) + text[node.last :]
-    final = list(node.parts.values())[-1]
+    final = node.parts[-1]
     own = text[final.before : final.start]
     inner = _indent(text, final.start) if "\n" in own else line
-    said = f"{_break(own)}{name}{_text(wanted, inner, unit)}"
+    said = f"{_break(own, inner, node.noted)}{name}{_text(wanted, inner, unit)}"
     if final.comma is not None:  # trailing commas are the custom here
         return text[: node.last] + _newlines(said, text) + "," + text[node.last :]
     return text[: final.node.end] + "," + text[final.node.end : node.last] + _newlines(said, text) + text[node.last :]
 
 
-def _break(own: str) -> str:
-    """What stands before the last member, from its newline on: the new one gets the same."""
+def _break(own: str, inner: str, noted: bool) -> str:
+    """What stands before the last member, from its newline on: the new one gets the same, and none is in a comment."""
     at = own.rfind("\n")
-    return own[at:] if at >= 0 else " "
+    return own[at:] if at >= 0 else f"\n{inner}" if noted else " "
 
 
 def _replace(text: str, node: Node, wanted: Any) -> str:
@@ -168,20 +160,33 @@ def _replace(text: str, node: Node, wanted: Any) -> str:
     return text[: node.start] + _newlines(_text(wanted, line, _unit(text)), text) + text[node.end :]
 
 
-def _cut(text: str, node: Node, key: Any) -> str:
+def _cut(text: str, node: Node, number: int) -> str:
     """Take a member or an element out, with its comma and the space before it; comments stay."""
-    parts = list(node.parts.items())
-    number = next(at for at, (name, _) in enumerate(parts) if name == key)
-    part = parts[number][1]
-    if part.comma is not None:
-        text = text[: part.before] + text[part.comma + 1 :]
-    else:
-        text = text[: part.before] + text[part.node.end :]
-        comma = parts[number - 1][1].comma if number else None
-        text = text if comma is None else text[:comma] + text[comma + 1 :]
+    part, before = node.parts[number], node.parts[number - 1] if number else None
+    end = part.node.end if part.comma is None else part.comma + 1
+    note = "" if part.comma is None else text[part.node.end : part.comma].rstrip(" \t")
+    rest = (note if note.strip() else "") + text[end:]
+    if _ends_in_note(text, part.before) and not rest.lstrip(" \t").startswith(("\n", "\r")):
+        rest = _newlines("\n", text) + rest
+    text = text[: part.before] + rest
+    if part.comma is None and before is not None and before.comma is not None:
+        text = text[: before.comma] + text[before.comma + 1 :]
     start, removed = node.start, _parse_at(text, node.start)
     inside = text[start + 1 : removed.end - 1]
     return text[: start + 1] + text[removed.end - 1 :] if inside and not inside.strip() else text
+
+
+def _ends_in_note(text: str, place: int) -> bool:
+    """Whether a comment up to its line's end stands right before a place."""
+    at = 0
+    while at < place:
+        found = TOKEN.match(text, at)
+        if found is None:
+            return False
+        if found.end() == place:
+            return found[0].startswith("//")
+        at = found.end()
+    return False
 
 
 def _text(wanted: Any, line: str, unit: str) -> str:
@@ -219,7 +224,11 @@ def _parse_at(text: str, place: int) -> Node:
 
 
 class _Reader:
-    """Reads one token ahead; `end` is where the token before it, or a comment after that, ends."""
+    """Reads one token ahead.
+
+    `end` is where the token before it, or a comment after that, ends; `noted` says that this is a comment up to the
+    line's end.
+    """
 
     def __init__(self, text: str, place: int) -> None:
         self.text = text
@@ -254,20 +263,29 @@ class _Reader:
         closing = "}" if opening == "{" else "]"
         while self.peek() != closing:
             before, start = self.end, self.start
-            key = _plain("string", self.take(), start) if opening == "{" else len(node.parts)
+            key = None
             if opening == "{":
-                self.take(":")
-            part = node.parts[key] = Part(start, self.value(), before)
+                key = self._key()
+            part = Part(key, start, self.value(), before)
+            node.parts.append(part)
             if self.peek() != closing:
                 part.comma = self.start
                 self.take(",")
-        values = {key: part.node.value for key, part in node.parts.items()}
-        node.value = values if opening == "{" else list(values.values())
-        node.last, node.end = self.end, self.start + 1
+        values = [part.node.value for part in node.parts]
+        node.value = values if opening == "[" else {part.key: part.node.value for part in node.parts}
+        node.last, node.end, node.noted = self.end, self.start + 1, self.noted
         self.take(closing)
 
+    def _key(self) -> str:
+        kind, start = self.kind, self.start
+        key = _plain(kind, self.take(), start)
+        if not isinstance(key, str):
+            raise NotJsonError(f"a key in quotes is missing at character {start}")
+        self.take(":")
+        return key
+
     def _next(self, place: int) -> None:
-        self.end = place
+        self.end, self.noted = place, False
         while place < len(self.text):
             found = TOKEN.match(self.text, place)
             if found is None:
@@ -276,7 +294,8 @@ class _Reader:
                 self.kind, self.start, self.stop = str(found.lastgroup), place, found.end()
                 return
             place = found.end()
-            self.end = place if found.lastgroup == "comment" else self.end
+            if found.lastgroup == "comment":
+                self.end, self.noted = place, found[0].startswith("//")
         self.kind, self.start, self.stop = "", place, place
 
 
@@ -284,6 +303,10 @@ def _plain(kind: str, said: str, place: int) -> Any:
     if kind not in {"string", "word"} or said[0] in "{}[],:":
         raise NotJsonError(f"{said!r} at character {place} is not expected")
     try:
-        return json.loads(said)
+        return json.loads(said, parse_constant=_no_value)
     except ValueError as error:
         raise NotJsonError(f"{said!r} at character {place} is no value") from error
+
+
+def _no_value(said: str) -> Any:
+    raise ValueError(said)

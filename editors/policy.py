@@ -7,21 +7,22 @@ free.
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from editors.expansion import Scope
 from editors.payload import Payload
-from editors.shell import Touch, touched
+from editors.reach import is_wild, reached
+from editors.shell import touched
+from editors.tools import Touch
 from phases.identity import RUN_ID
 
 CHANGES = re.compile(r"write|edit|create|replace|insert|delete|remove|rename|move|patch|save", re.I)
 REMOVES = re.compile(r"delete|remove|rename|move", re.I)
 MOST_PATHS = 2000
-WILD = re.compile(r"[*?\[]")
 
 
 def objection(payload: Payload, state: Path, person: Path) -> str | None:
@@ -36,15 +37,17 @@ def objection(payload: Payload, state: Path, person: Path) -> str | None:
         return object_to_command(payload.command, payload.place, state, person)
     if payload.files and (CHANGES.search(payload.tool) or not payload.tool):
         removes = REMOVES.search(payload.tool) is not None
-        return _first((Touch(payload.place / name, removes) for name in payload.files), state)
+        touches = [Touch(payload.place / name, removes) for name in payload.files]
+        return _first(touches, state, _workspace(payload.place))
     return None
 
 
 def object_to_command(command: str, place: Path, state: Path, person: Path) -> str | None:
     """Why a shell command is refused, or None; a line whose quotes do not close is the shell's to refuse."""
+    scope = Scope(place, person, _workspace(place), state)
     try:
-        return _first(list(touched(command, place, person)), state)
-    except ValueError:
+        return _first(list(islice(touched(command, scope), MOST_PATHS)), state, scope.root)
+    except (ValueError, RecursionError):
         lines = command.splitlines()
         return next(
             filter(None, (object_to_command(one, place, state, person) for one in lines if len(lines) > 1)), None
@@ -53,25 +56,29 @@ def object_to_command(command: str, place: Path, state: Path, person: Path) -> s
 
 def object_to_file(path: Path, state: Path) -> str | None:
     """Why a file may not be changed, or None."""
-    return _first([Touch(path, False)], state)
+    return _first([Touch(path, False)], state, path.parent)
 
 
-def _first(touches: Iterable[Touch], state: Path) -> str | None:
+def _workspace(place: Path) -> Path:
+    """The folder with `neural` in it, at the place or above it; the place where there is none."""
+    return next((one for one in (place, *place.parents) if (one / "neural").is_dir()), place)
+
+
+def _first(touches: Iterable[Touch], state: Path, root: Path) -> str | None:
     real_state = _real(state)
-    for path, whole in islice(_spread(touches), MOST_PATHS):
+    for path, whole in islice(_spread(touches, root, state), MOST_PATHS):
         for place in dict.fromkeys((Path(os.path.normpath(path)), _real(path))):
             if reason := _of_run(place, whole) or _of_state(place, real_state, whole):
                 return reason
     return None
 
 
-def _spread(touches: Iterable[Touch]) -> Iterator[Touch]:
-    """Each path, wild cards replaced by what they fit now."""
-    for path, whole in touches:
+def _spread(touches: Iterable[Touch], root: Path, state: Path) -> Iterator[Touch]:
+    """Each path, and with wild cards what it reaches of what is held."""
+    for path, whole in dict.fromkeys(touches):
         yield Touch(path, whole)
-        if WILD.search(str(path)):
-            for one in glob.iglob(str(path), include_hidden=True):  # noqa: PTH207 - absolute, with wild cards anywhere
-                yield Touch(Path(one), whole)
+        if is_wild(str(path)):
+            yield from (Touch(one, whole) for one in reached(path, root, state))
 
 
 def _real(path: Path) -> Path:

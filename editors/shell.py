@@ -1,180 +1,167 @@
 """Which paths a shell command would remove, move or overwrite. A guard against accidents, not a sandbox.
 
-It reads the command as far as words, operators and redirections go, follows `cd`, `sudo`, `xargs` and `bash -c`, and
-knows what the usual tools do to their arguments. What only the shell can know, such as variables, it leaves alone.
+It follows `cd`, variables of the line, wrappers such as `sudo` and `xargs`, and commands in commands: `bash -c`,
+`$( )`, here-documents and pipes into a shell. What only the shell can know it leaves alone, unless that comes from
+`neural`.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import shlex
 from collections.abc import Iterator
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
-OPERATORS = frozenset({"{", "}"})
-WRITES = frozenset({">", ">>", ">|", "&>", "&>>", "<>", ">&"})
-READS = frozenset({"<", "<<<", "<&"})
-WRAPPERS = frozenset(
-    {"sudo", "doas", "env", "command", "builtin", "exec", "nohup", "nice", "ionice", "time", "timeout", "xargs",
-     "stdbuf", "setsid", "busybox", "then", "do", "else", "!", "if", "while"}
-)  # fmt: skip
-SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "fish"})
-INTERPRETERS = frozenset({"python", "python3", "perl", "ruby", "node", "deno", "php"})
-REMOVES = frozenset({"rm", "shred", "srm", "trash", "trash-put", "gio", "rename"})
-CHANGES = frozenset({"rmdir", "unlink", "truncate", "tee", "chattr", "redis-cli", "touch", "ed", "ex", "patch"})
-MODES = frozenset({"chmod", "chown", "chgrp"})
-COPIES = frozenset({"cp", "install", "ln", "rsync", "scp"})
-DESTROYS = re.compile(r"rmtree|remove|unlink|rename|replace|truncate|write|\bopen\b|mkdir|move|delete|rmSync|spew")
-ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-QUOTED = re.compile(r"""["'`]([^"'`\n]{1,4096})["'`]""")
-HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1([^\n]*)\n(.*?)^\s*\2\s*$", re.S | re.M)
-FILTERS = re.compile(r"-i?(name|path|wholename|regex|lname)|-newer.*|-size|-[acm]min|-[acm]time|-empty")
+from editors.expansion import MOST, NOWHERE, Said, Scope, Value, assigned, expand
+from editors.tools import HARMFUL, HARMS, Touch, arguments
+from editors.words import Simple, Word, commands
+from editors.wrappers import unwrapped
+
+SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "fish", "su", "script", "runuser", "ash"})
+INTERPRETERS = frozenset({"python", "pypy", "perl", "ruby", "node", "deno", "bun", "php", "ipython"})
+KEYWORDS = frozenset({"then", "do", "else", "elif", "if", "while", "until", "!"})
+DECLARES = frozenset({"export", "local", "declare", "readonly", "typeset"})
+MENTION = re.compile(
+    r"(?<![\w.-])neural(?:/+(?:[*?\[{.]|r-|latest|[\s'\");&|}]|$)|(?![\w./-]))|(?<![\w.-])r-\d{8}-\d{6}-", re.S
+)
 DEPTH = 4
 
 
-class Touch(NamedTuple):
-    """A path that a command changes; `whole`: with all that is below it."""
-
-    path: Path
-    whole: bool
-
-
-def touched(command: str, place: Path, home: Path, depth: int = 0) -> Iterator[Touch]:
+def touched(command: str, scope: Scope, depth: int = 0) -> Iterator[Touch]:
     """What the command writes to, moves or removes; wild cards are left in.
 
     Args:
         command: One or several commands, as they are given to a shell.
-        place: Where it would run.
-        home: The person's home folder, for `~` and `$HOME`.
+        scope: Where it would run; what the line changes of it is changed.
         depth: How many shells stand around this one.
 
     Raises:
         ValueError: its quotes do not close.
     """
-    for said in _commands(HEREDOC.sub(r"\3\n", command)):
-        marked = list(_redirected(said))
-        targets = [(word, False) for written, word in marked if written]
-        words = _unwrapped([word for written, word in marked if not written])
-        if words and words[0] in {"cd", "pushd"}:
-            place = _path(words[1] if len(words) > 1 else "~", place, home)
-        elif words:
-            name = Path(words[0]).name
-            yield from _inner(name, words[1:], place, home, depth)
-            targets += _arguments(name, words[1:])
-        for word, whole in targets:
-            yield Touch(_path(word, place, home), whole)
+    if depth <= DEPTH:
+        scope.line = scope.line or command
+        line = _Line(command, scope, depth)
+        for one in commands(command):
+            yield from line.step(one)
 
 
-def _commands(text: str) -> Iterator[list[str]]:
-    """Words of each simple command."""
-    reader = shlex.shlex(text.replace("\\\n", " "), posix=True, punctuation_chars="();<>|&\n")
-    reader.whitespace, reader.commenters, reader.whitespace_split = " \t\r", "", True
-    words: list[str] = []
-    for word in reader:
-        if word in OPERATORS or (word and set(word) <= set(";&|()\n")):
-            yield words
-            words = []
-        else:
-            words.append(word)
-    yield words
+class _Line:
+    """A line while it is followed: `printed` is what the command before a pipe prints, `hints` what it is made of."""
+
+    def __init__(self, command: str, scope: Scope, depth: int) -> None:
+        self.command, self.scope, self.depth = command, scope, depth
+        self.printed, self.hints = "", ""
+        self.outer: list[Path] = []
+
+    def step(self, one: Simple) -> Iterator[Touch]:
+        """Follow one simple command."""
+        self._between(one.before)
+        for word in (*one.words, *one.writes, *one.given):
+            for piece in word:
+                if piece.kind == "command":
+                    yield from self._deeper(piece.text)
+        given = " ".join(said.text for word in one.given for said in expand(word, self.scope)) or self.printed
+        for said in (said for word in one.writes for said in expand(word, self.scope)):
+            yield from self._held(said.hints) if not said.text else [Touch(self.scope.path(said.text), False)]
+        yield from self._does(self._said(one.words), given)
+
+    def _between(self, before: str) -> None:
+        for mark in before:
+            if mark == "(":
+                self.outer.append(self.scope.place)
+            elif mark == ")" and self.outer:
+                self.scope.place = self.outer.pop()
+        if not before.startswith("|") or before.startswith("||"):
+            self.printed, self.hints = "", ""
+
+    def _deeper(self, code: str) -> Iterator[Touch]:
+        place, found = self.scope.place, list[Touch]()
+        try:
+            found += touched(code, self.scope, self.depth + 1)
+        except ValueError:
+            found = []  # it is no shell's to run either
+        self.scope.place = place
+        return iter(found)
+
+    def _said(self, words: list[Word]) -> list[Said]:
+        """The words as the tool gets them; assignments and loops give their variables values."""
+        while words and (_plain(words[0]) in KEYWORDS or assigned(words[0], self.scope)):
+            words = words[1:]
+        first = _plain(words[0]) if words else ""
+        if first in DECLARES:
+            for word in words[1:]:
+                assigned(word, self.scope)
+            return []
+        if first in {"for", "select"} and len(words) > 3:
+            told = [said for word in words[3:] for said in expand(word, self.scope)]
+            hints = next((said.hints for said in told if said.hints), "")
+            self.scope.values[_plain(words[1])] = Value(tuple(said.text for said in told if said.text)[:MOST], hints)
+            return []
+        if first in {"read", "mapfile", "readarray"}:
+            self.scope.values.update({_plain(word): Value((), self.command) for word in words[1:]})
+            return []
+        return [] if first == "function" else [said for word in words for said in expand(word, self.scope)]
+
+    def _does(self, said: list[Said], given: str) -> Iterator[Touch]:
+        words, fed = unwrapped([one.text for one in said])
+        before, self.printed = self.hints, ""
+        self.hints += " " + " ".join(one.text or one.hints for one in said)
+        if not words or not words[0]:
+            return
+        name, told = Path(words[0]).name, [word for word in words[1:] if word]
+        if name in {"cd", "pushd"}:
+            self._enter(words[1:])
+            return
+        if name == "set":
+            self.scope.values["@"] = self.scope.values["*"] = Value(
+                tuple(one for one in told if not one.startswith("-"))
+            )
+            return
+        told += given.split() if fed else []
+        code = self._code(name, told, "" if fed else given)
+        yield from self._inner(name, code)
+        yield from (Touch(self.scope.path(word), whole) for word, whole in arguments(name, told, self.scope))
+        if name in HARMS or (fed and name in SHELLS and HARMFUL.search(code)):
+            for hints in [*(one.hints for one in said if not one.text), *([before] if fed else [])]:
+                yield from self._held(hints)
+        if name in {"echo", "printf", "cat"}:
+            self.printed = given if name == "cat" else " ".join(told).replace("\\n", "\n")
+
+    def _enter(self, words: list[str]) -> None:
+        plain = [word for word in words if not word.startswith("-")]
+        target = plain[0] if plain else ("" if words else str(self.scope.home))
+        unknown = words and not "".join(plain) and "-" not in words
+        self.scope.place = NOWHERE if unknown else Path(os.path.normpath(self.scope.path(target)))
+
+    def _code(self, name: str, words: list[str], given: str) -> str:
+        """What a shell or an interpreter gets to run: after `-c` or `-e`, or on its standard input."""
+        if name == "eval" or (name == "trap" and words):
+            return " ".join(words) if name == "eval" else words[0]
+        wanted = r"-[a-z]*c|--command" if name in SHELLS else r"-[a-zA-Z]*[cer]|--eval|eval"
+        code = next((after for word, after in pairwise(words) if re.fullmatch(wanted, word)), None)
+        if code is not None:
+            return code
+        return given if not [word for word in words if not word.startswith("-") or word == "/dev/stdin"] else ""
+
+    def _inner(self, name: str, code: str) -> Iterator[Touch]:
+        if name in SHELLS or name in {"eval", "trap"}:
+            yield from self._deeper(code)
+        elif code and name.rstrip("0123456789.") in INTERPRETERS:
+            from editors.interpreters import code_touches  # here: few lines need its patterns
+
+            yield from code_touches(code, self.scope, self._deeper)
+
+    def _held(self, hints: str) -> Iterator[Touch]:
+        """What is held where the unknown comes from."""
+        scope = self.scope
+        if MENTION.search(hints):
+            yield Touch(scope.root / "neural", True)
+        if str(scope.state) in hints or f"/{scope.state.name}" in hints:
+            yield Touch(scope.state, True)
+        if hints.strip() and scope.in_neural():
+            yield Touch(scope.place, True)
 
 
-def _redirected(words: list[str]) -> Iterator[tuple[bool, str]]:
-    """Each word, and whether output goes to it; what is only read, and numbers of streams, are left out."""
-    for at, word in enumerate(words):
-        before, after = words[at - 1] if at else "", words[at + 1] if at + 1 < len(words) else ""
-        if word in WRITES | READS or before in READS or (word.isdigit() and after in WRITES | READS):
-            continue
-        if before == ">&" and (word.isdigit() or word == "-"):
-            continue
-        yield before in WRITES, word
-
-
-def _unwrapped(words: list[str]) -> list[str]:
-    """The command without assignments and without what only runs another command."""
-    at = 0
-    while at < len(words):
-        word = words[at]
-        if Path(word).name in WRAPPERS or ASSIGNMENT.match(word):
-            at += 1
-        elif at and word.startswith("-"):
-            at += 1 if "=" in word or len(word) > 2 or word in {"-0", "-r", "-E", "-n", "-i"} else 2
-        elif at and re.fullmatch(r"[\d.]+[smh]?", word):
-            at += 1  # the time of `timeout`
-        else:
-            break
-    return words[at:]
-
-
-def _inner(name: str, words: list[str], place: Path, home: Path, depth: int) -> Iterator[Touch]:
-    """What a shell or an interpreter in the command would do."""
-    if name == "eval" and depth < DEPTH:
-        yield from touched(" ".join(words), place, home, depth + 1)
-    code = next((after for word, after in pairwise(words) if re.fullmatch(r"-[a-z]*[ce]", word)), None)
-    if code is None:
-        return
-    if name in SHELLS and depth < DEPTH:
-        yield from touched(code, place, home, depth + 1)
-    elif re.sub(r"[\d.]+$", "", name) in INTERPRETERS and DESTROYS.search(code):
-        whole = re.search(r"rmtree|move|rename|rmSync|delete", code) is not None
-        yield from (Touch(_path(word, place, home), whole) for word in QUOTED.findall(code))
-
-
-def _arguments(name: str, words: list[str]) -> list[tuple[str, bool]]:
-    """Arguments that the tool changes, and whether with all below them."""
-    plain = [word for word in words if not word.startswith("-")]
-    if name in REMOVES:
-        return [(word, True) for word in plain]
-    if name in CHANGES:
-        return [(word, False) for word in plain]
-    if name in MODES:
-        return [(word, _has(words, "R", "--recursive")) for word in plain]
-    if name in COPIES or name == "mv":
-        return _copied(name, words, plain)
-    if name == "dd":
-        return [(word.removeprefix("of="), False) for word in words if word.startswith("of=")]
-    if name in {"sed", "perl"} and _has(words, "i", "--in-place"):
-        return [(word, False) for word in plain]
-    return {"find": _found, "git": _of_git}.get(name, lambda _: [])(words)
-
-
-def _has(words: list[str], letter: str, name: str) -> bool:
-    return any(re.match(rf"-[a-zA-Z]*{letter}|{name}", word) for word in words)
-
-
-def _copied(name: str, words: list[str], plain: list[str]) -> list[tuple[str, bool]]:
-    """Where copies go, and what a move takes away."""
-    named = [after for word, after in pairwise(words) if word in {"-t", "--target-directory"}]
-    named += [word.partition("=")[2] for word in words if word.startswith("--target-directory=")]
-    target = named or plain[-1:]
-    emptied = name == "rsync" and any(word.startswith("--del") for word in words)
-    moved = [(word, True) for word in plain if word not in target] if name == "mv" else []
-    return [*moved, *((word, emptied) for word in target)]
-
-
-def _found(words: list[str]) -> list[tuple[str, bool]]:
-    """Places that `find` looks in, when it deletes or runs something that does."""
-    places = list(takewhile(lambda word: not word.startswith(("-", "(", "!")), words))
-    runs = [Path(after).name for word, after in pairwise(words) if word in {"-exec", "-execdir", "-ok", "-okdir"}]
-    harmful = "-delete" in words or bool({*runs} & (REMOVES | CHANGES | MODES | SHELLS | {"mv"}))
-    whole = not any(FILTERS.fullmatch(word) for word in words)
-    return [(word, whole) for word in places or ["."]] if harmful else []
-
-
-def _of_git(words: list[str]) -> list[tuple[str, bool]]:
-    plain = [word for word in words if not word.startswith("-")]
-    if plain[:1] == ["clean"] and not _has(words, "n", "--dry-run"):
-        return [(word, True) for word in plain[1:] or ["."]]
-    return [(word, True) for word in plain[1:]] if plain[:1] in (["rm"], ["mv"]) else []
-
-
-def _path(word: str, place: Path, home: Path) -> Path:
-    for said in ("${HOME}", "$HOME", "~"):
-        if word == said or word.startswith(f"{said}/"):
-            return home / word[len(said) :].lstrip("/")
-    for said in ("${PWD}", "$PWD"):
-        if word == said or word.startswith(f"{said}/"):
-            return place / word[len(said) :].lstrip("/")
-    return place / word
+def _plain(word: Word) -> str:
+    return "".join(piece.text for piece in word)

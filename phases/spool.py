@@ -7,6 +7,7 @@ imports the standard library only, because a hook pays for it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -44,7 +45,7 @@ def append(home: Path, entry: dict[str, Any]) -> bool:
     """Add an entry; False when the spool or the entry is too large, so that it was not kept.
 
     Raises:
-        OSError: the state folder cannot be written.
+        OSError: the state folder cannot be written, or only a piece of the line; the next line stands apart from it.
     """
     line = json.dumps(entry, allow_nan=False).encode() + b"\n"
     if len(line) > MOST_LINE:
@@ -53,15 +54,24 @@ def append(home: Path, entry: dict[str, Any]) -> bool:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "events.jsonl"
     while True:
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(file).st_size + len(line) > MOST_BYTES:
+            size = os.fstat(file).st_size
+            if size + len(line) > MOST_BYTES:
                 return False
-            os.write(file, line)
+            _write(file, line, size)
             if _is_still(path, file):
                 return True  # else it was renamed meanwhile, perhaps after it was read: once more; the id makes it one
         finally:
             os.close(file)
+
+
+def _write(file: int, line: bytes, size: int) -> None:
+    """Write a line, after a newline where somebody was stopped within theirs."""
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        line = b"\n" + line
+    if (done := os.write(file, line)) < len(line):
+        raise OSError(errno.ENOSPC, f"only {done} of {len(line)} bytes could be written to the spool")
 
 
 def _is_still(path: Path, file: int) -> bool:
@@ -104,7 +114,7 @@ async def _take_all(folder: Path, memory: Memory) -> int:
         fresh.rename(folder / f"taking-{time.time_ns():020d}.jsonl")
     taken = 0
     for path in sorted(folder.glob("taking-*.jsonl")):
-        for line in path.read_bytes().splitlines():
+        for line in filter(None, path.read_bytes().splitlines()):
             taken += await _take_line(folder, line, memory)
         path.unlink()
     return taken

@@ -146,6 +146,33 @@ def test_what_somebody_added_since_stays_and_only_ours_goes(
         assert "neuroloom" not in path.read_text()
 
 
+def test_a_server_of_the_same_name_comes_back_when_the_file_was_changed_since(base: Path, tmp_path: Path) -> None:
+    path, mine = base / ".cursor" / "mcp.json", {"command": "mine", "env": {"A": "b"}}
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"mcpServers": {"neuroloom": mine, "other": {"command": "x"}}}))
+    for command in ("/opt/neuroloom", "/opt/new/neuroloom"):
+        ours = Installer("cursor", Target(base, False, tmp_path / "state", command))
+        ours.install(parts("cursor", ours.target))
+        assert jsonc.value(path.read_text())["mcpServers"]["neuroloom"]["command"] == command
+        path.write_text(jsonc.merge(path.read_text(), {"mcpServers": {command[-4:]: {}}, command: 1}))
+    assert {change.done for change in ours.uninstall() if change.path == path} == {"removed"}
+    left = jsonc.value(path.read_text())
+    assert left == {
+        "mcpServers": {"neuroloom": mine, "other": {"command": "x"}, "loom": {}},
+        "/opt/neuroloom": 1,
+        "/opt/new/neuroloom": 1,
+    }
+
+
+def test_a_file_that_names_us_twice_is_left_with_the_reason(base: Path, tmp_path: Path) -> None:
+    path = base / ".cursor" / "mcp.json"
+    ours = Installer("cursor", Target(base, False, tmp_path / "state"))
+    ours.install(parts("cursor", ours.target))
+    path.write_text(text := '{"mcpServers": {"x": {}, "neuroloom": {"command": "mine"}, "neuroloom": {}}}')
+    change = next(one for one in ours.uninstall() if one.path == path)
+    assert (change.done, path.read_text()) == ("left", text) and "'neuroloom' more than once" in change.why
+
+
 def test_comments_and_trailing_commas_of_vscode_stay_while_ours_is_in(
     base: Path, installer: Callable[[Editor], Installer]
 ) -> None:
@@ -176,6 +203,7 @@ def test_a_later_version_replaces_our_entries_and_still_leaves_no_trace(
     [
         (".cursor/mcp.json", "{broken", "no JSON object"),
         (".cursor/hooks.json", "[1]", "no JSON object"),
+        (".cursor/mcp.json", '{"mcpServers": ["mine"]}', "'mcpServers' is no object in it"),
         (".cursor/mcp.json", "\xff", "no UTF-8"),
         (".cursor/commands/neuroloom-train.md", "my own", "is not ours"),
     ],

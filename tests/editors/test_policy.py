@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from editors.payload import read
 from editors.policy import object_to_command, object_to_file, objection
+from editors.reach import _inside
+from tests.editors import harmful, ordinary
 
 RUN = "r-20261130-101112-abcd"
 
@@ -118,6 +125,109 @@ def test_a_command_that_would_change_a_run_or_the_state_is_refused_with_a_way_on
 )
 def test_everything_else_passes_without_a_word(command: str, workspace: Path) -> None:
     assert verdict(command, workspace) is None
+
+
+def test_no_form_of_a_command_that_takes_a_run_or_the_state_along_gets_through(workspace: Path) -> None:
+    assert [command for command in harmful.COMMANDS if verdict(command, workspace) is None] == []
+
+
+def test_no_ordinary_command_is_refused(workspace: Path) -> None:
+    (workspace / "neural" / RUN / "scripts" / "__pycache__").mkdir()
+    assert len(ordinary.COMMANDS) > 100
+    assert {command: why for command in ordinary.COMMANDS if (why := verdict(command, workspace))} == {}
+
+
+def test_without_a_run_there_is_nothing_to_protect(workspace: Path) -> None:
+    for name in ("latest", RUN):
+        (workspace / "neural" / name).rename(workspace / f"away-{name}")
+    assert verdict("rm -rf neural", workspace) is None
+    assert verdict("find neural | xargs rm -rf", workspace) is None
+
+
+def test_wild_cards_are_followed_only_where_they_can_reach_something_that_is_held(workspace: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from editors.policy import object_to_command\n"
+        "looked = []; place = Path(sys.argv[1])\n"
+        "sys.addaudithook(lambda event, about: looked.append(about[0]) if event == 'os.scandir' else None)\n"
+        "for pattern in ('/usr/*/*/*/*/*/nothing', '/*/*/*/*/nothing', '/proc/*/*/*/*', 'src/*/*/*/*'):\n"
+        "    assert object_to_command('rm -rf ' + pattern, place, place.parent / 'state', place.parent) is None\n"
+        "assert object_to_command('rm -rf n*/*', place, place.parent / 'state', place.parent)\n"
+        "print(len(looked))"
+    )
+    command = [sys.executable, "-P", "-c", code, str(workspace)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert 0 < int(done.stdout) < 100
+
+
+def test_a_run_too_large_to_look_through_in_time_counts_as_reached(workspace: Path) -> None:
+    held = workspace / "neural" / RUN
+    assert list(_inside(held, ("*", "*.none"), time.monotonic() + 60)) == []
+    assert list(_inside(held, ("*", "*.none"), time.monotonic() - 1)) == [held / "*" / "*.none"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x=aaaa; " + "x=$x$x; " * 60 + "rm $x",
+        'a="1 2"; ' + "for a in $a $a $a; do :; done; " * 30 + "rm $a",
+        "rm " + "{a,b}" * 40,
+        "echo " + "$(" * 300 + ")" * 300,
+        "eval " * 200 + "rm x",
+        "cat <<A\n" * 2000,
+        "(" * 5000,
+    ],
+)
+def test_a_line_that_grows_without_bounds_is_followed_only_so_far(line: str, workspace: Path) -> None:
+    assert verdict(line, workspace) is None
+    assert verdict(f"rm -rf neural\n{line}", workspace)
+
+
+PIECES = [
+    "rm",
+    " ",
+    "-rf",
+    "neural",
+    "$(",
+    ")",
+    "`",
+    '"',
+    "'",
+    "{",
+    "}",
+    ",",
+    "${",
+    "$x",
+    "x=",
+    "|",
+    "xargs",
+    "<<EOF\n",
+]
+PIECES += [
+    "EOF\n",
+    ";",
+    "(",
+    "for d in ",
+    "do ",
+    "find ",
+    "git ",
+    "-C",
+    "clean",
+    "*",
+    "/",
+    "~",
+    "\\",
+    "\n",
+    "sh -c ",
+    ">",
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=2), max_size=30).map("".join))
+def test_whatever_a_line_says_it_gets_an_answer(workspace: Path, line: str) -> None:
+    found = verdict(line, workspace)
+    assert found is None or "`neuroloom" in found
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from editors.hook_door import Answer, Place, answer
+from phases import spool
 from tests.editors.conftest import RUN, SECOND, Editor, Told, spooled
 
 QUESTION = {"id": "q-1", "kind": "target", "text": "is it the column 'salary of Ann'?"}
@@ -252,6 +253,22 @@ def test_an_unreadable_payload_blocks_nothing_and_policy_says_that_it_did_not_lo
 )
 def test_fields_of_the_wrong_kind_count_as_absent(event: str, odd: dict[str, Any], place: Place) -> None:
     assert answer(json.dumps({"tool_name": "Write", **odd}), event, place) == Answer()
+
+
+@pytest.mark.parametrize("kind", ["claude-code", "cursor", "vscode"])
+def test_a_full_spool_is_told_in_one_line_and_blocks_nothing(
+    kind: str, place: Place, workspace: Path, told: Told
+) -> None:
+    told("running", "10:00:00")
+    (place.state / "spool").mkdir(parents=True)
+    with (place.state / "spool" / "events.jsonl").open("wb") as file:
+        file.truncate(spool.MOST_BYTES)
+    path = workspace / "neural" / "configs" / "a.json"
+    path.write_text("{}")
+    editor = Editor(kind, place, workspace)
+    for event in ("SessionStart", "PostToolUse", "SessionEnd"):
+        found = editor.send(event, tool_name="Write", tool_input={"file_path": str(path)})
+        assert found.code == 0 and "spool of hooks is full" in found.words and "\n" not in found.words
 
 
 def test_a_state_folder_that_cannot_be_written_is_said_and_blocks_nothing(tmp_path: Path, workspace: Path) -> None:

@@ -140,3 +140,26 @@ def test_an_entry_is_one_line_of_json_whatever_is_in_it(tmp_path: Path) -> None:
     spool.append(tmp_path, spool.event(spool.whereabouts(tmp_path, "test"), "edited", file="a\nb\u2028c"))
     lines = (tmp_path / "spool" / "events.jsonl").read_bytes().splitlines()
     assert len(lines) == 1 and json.loads(lines[0])["fields"]["file"] == "a\nb\u2028c"
+
+
+async def test_a_line_that_was_cut_is_told_and_takes_no_other_with_it(
+    memory: Memory, home: Path, tmp_path: Path
+) -> None:
+    place = spool.whereabouts(tmp_path, "test")
+    spool.append(home, spool.claim(place, "before", 1))
+    path = home / "spool" / "events.jsonl"
+    room = path.stat().st_size + 40
+    code = (
+        "import resource, sys; from pathlib import Path; from phases import spool\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+        "try: spool.append(Path(sys.argv[1]), spool.claim(spool.whereabouts(Path('.'), 'test'), 'cut', 'x' * 999))\n"
+        "except OSError as error: print(error)"
+    )
+    command = [sys.executable, "-P", "-c", code, str(home)]
+    cut = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert b"only 40 of" in (await cut.communicate())[0] and path.stat().st_size == room
+    assert spool.append(home, spool.claim(place, "after", 2))
+    assert await spool.take(home, memory) == 2
+    kept = await memory.asserted(workspace_id(tmp_path), None)
+    assert {name: one.value for name, one in kept.items()} == {"before": 1, "after": 2}
+    assert [len(one["line"]) for one in spool.set_aside(home)] == [40]
