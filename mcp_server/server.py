@@ -47,6 +47,12 @@ class ChatServer(MCPServer[Session]):
         """Where changes of addresses are told to whoever listens."""
         return self._subscriptions
 
+    async def run_stdio_async(self) -> None:
+        """Serve the client that started this process; `run("stdio")` calls it."""
+        from mcp_server.stdio import serve
+
+        await serve(self)
+
     def fixed(self, uri: str) -> bool:
         """Whether it is a fixed address that is not ours, as a suite mounts one: it never changes."""
         return uri in self._resource_manager._resources and not uri.startswith("neural://")
