@@ -42,6 +42,7 @@ ROWS = (
     Row("runs.get", ("show", "watch"), ("run_get", "run_wait")),
     Row("runs.list", ("runs",), ("run_list",)),
     Row("runs.events", ("show", "watch"), ("run_wait",)),
+    Row("runs.newest_event", (), (), "subscriptions of a chat look at it; the events themselves have their doors"),
     Row("runs.logs", ("logs",), (), "log lines may hold cells; a chat gets the error and the events"),
     Row("runs.answer", ("approve",), ("run_approve",)),
     Row("runs.cancel", ("cancel",), ("run_cancel",)),

@@ -33,6 +33,9 @@ class RunsService(Protocol):
     async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
         """Events after a position, each with its own; waits up to `block_ms` for the first."""
 
+    async def newest_event(self, run: str) -> tuple[str, str | None]:
+        """The run's full id and the position of its newest event."""
+
     async def logs(self, run: str) -> Sequence[tuple[str, str]]:
         """`(job, text)` of every job of the run, in order."""
 

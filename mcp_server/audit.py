@@ -1,5 +1,7 @@
 """The audit log of the chat door: one line a call, each holding the hash of the one before. It never holds arguments.
 
+What changes something, or stays open, has a line before it too, with the outcome `begun`; both have the same `call`.
+
 Files are `<state folder>/audit/chat-YYYYMM.jsonl`, written by any number of processes under one lock. What the chain
 shows: a line that was changed, taken out or put in. What it cannot show: that the newest lines were cut off, or that
 somebody wrote the whole chain anew; copy the newest hash elsewhere for that. A record is in the file when the call is
@@ -8,6 +10,7 @@ answered; it survives the death of the process, and not always that of the machi
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -24,13 +27,19 @@ from mcp_server.refusal import CallRefused
 GENESIS = "0" * 64
 HASH = b',"hash":"'
 TAIL = 64 * 1024
+BEGUN = "begun"
 FREE_BYTES = 1024 * 1024
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One call: who asked for what through which door, how it ended, how long it took."""
+    """One call: who asked for what through which door, how it ended, how long it took.
+
+    Attributes:
+        outcome: `ok`, `asked`, `cancelled`, a code, or `begun` for the record before a call.
+        call: What its two records have in common; empty where there is one only.
+    """
 
     principal: str
     door: str
@@ -40,6 +49,7 @@ class Entry:
     arguments_sha256: str
     outcome: str
     ms: float
+    call: str = ""
 
 
 class AuditLog:
@@ -60,16 +70,10 @@ class AuditLog:
             OSError: it could not be written; a part of it that was is closed off by the next record.
         """
         with self._locked():
-            moment = self._now()
-            path = self.folder / f"chat-{moment:%Y%m}.jsonl"
-            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
-            try:
-                self._append(path, file, {"at": moment.isoformat(timespec="milliseconds"), **asdict(entry)})
-            finally:
-                os.close(file)
+            self._write(entry)
 
-    def ready(self) -> None:
-        """Make sure, before a call that changes something, that its record will find a place.
+    def begin(self, entry: Entry) -> None:
+        """Write the record before a call that changes something; its other record will find a place too.
 
         Raises:
             CallRefused: `audit.unwritable`.
@@ -77,14 +81,24 @@ class AuditLog:
         try:
             with self._locked():
                 free = os.statvfs(self.folder)
-            enough = free.f_bavail * free.f_frsize >= self._free_bytes and os.access(self.folder, os.W_OK)
-            why = "the disk is full"
+                if free.f_bavail * free.f_frsize < self._free_bytes:
+                    raise OSError(errno.ENOSPC, "the disk is full")
+                self._write(entry)
         except OSError as error:
-            enough, why = False, error.strerror or type(error).__name__
-        if not enough:
+            why = error.strerror or type(error).__name__
             raise CallRefused(f"the call cannot be recorded ({why}), and what changes something is not done unrecorded",
                               code="audit.unwritable", next="tell the person to free space in the state folder, "
-                              "or to set chat.audit = false")  # fmt: skip
+                              "or to set chat.audit = false") from error  # fmt: skip
+
+    def _write(self, entry: Entry) -> None:
+        moment = self._now()
+        path = self.folder / f"chat-{moment:%Y%m}.jsonl"
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        told = {key: value for key, value in asdict(entry).items() if key != "call" or value}
+        try:
+            self._append(path, file, {"at": moment.isoformat(timespec="milliseconds"), **told})
+        finally:
+            os.close(file)
 
     def _append(self, path: Path, file: int, record: dict[str, Any]) -> None:
         size = os.fstat(file).st_size
@@ -99,7 +113,7 @@ class AuditLog:
         line = start + body[:-1] + HASH + own.encode() + b'"}\n'
         self._known = None
         if os.write(file, line) != len(line):
-            raise OSError(28, "the disk is full")
+            raise OSError(errno.ENOSPC, "the disk is full")
         self._known = (path, size + len(line), own)
 
     def _end(self, path: Path, file: int, size: int) -> tuple[str, bytes, bytes]:
@@ -128,11 +142,18 @@ class AuditLog:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check of the log found; `broken` is the first place where the chain does not hold."""
+    """What a check of the log found; `broken` is the first place where the chain does not hold.
+
+    Attributes:
+        records: All of them; a call that changed something has two.
+        closed_off: Torn records that a later one vouches for, as a killed process leaves them.
+        unended: Calls that began and have no end: those that go on now, or whose process was killed.
+    """
 
     records: int
     files: int
     closed_off: int
+    unended: int
     broken: dict[str, Any] | None
 
 
@@ -140,8 +161,7 @@ def verify(home: Path) -> Verdict:
     """Read the whole log and follow the chain.
 
     Returns:
-        Counts, and the first broken record as `{"file", "line", "why"}`; `closed_off` counts the torn records that a
-        later one vouches for, as a killed process leaves them.
+        Counts, and the first broken record as `{"file", "line", "why"}`.
     """
     chain = _Chain()
     paths = files(home / "audit")
@@ -150,7 +170,7 @@ def verify(home: Path) -> Verdict:
             for number, line in enumerate(lines, 1):
                 chain.take(line, f"{path.name}:{number}")
         chain.end_file()
-    return Verdict(chain.records, len(paths), chain.closed_off, _told(chain.broken))
+    return Verdict(chain.records, len(paths), chain.closed_off, len(chain.unended), _told(chain.broken))
 
 
 def files(folder: Path) -> list[Path]:
@@ -170,6 +190,7 @@ class _Chain:
     def __init__(self) -> None:
         self.records = 0
         self.closed_off = 0
+        self.unended: set[str] = set()
         self.broken: tuple[str, str] | None = None
         self._previous: str | None = None
         self._torn = b""
@@ -188,6 +209,7 @@ class _Chain:
         self.broken = self._judged(record, place)
         self.closed_off += bool(self._torn)
         self.records += 1
+        (self.unended.add if record.get("outcome") == BEGUN else self.unended.discard)(str(record.get("call")))
         self._previous, self._torn, self._torn_at = own, b"", ""
 
     def end_file(self) -> None:

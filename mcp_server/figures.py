@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mcp_server import run_files
 from mcp_server.session import Session
 from phases.views import RunView
 
 TELLING = ("baselines", "loss", "importance")
-MOST_BYTES = 1_000_000
+PNG = b"\x89PNG\r\n\x1a\n"
 Figures = Mapping[str, Mapping[str, Any]]
 
 
 async def shown(session: Session, view: RunView) -> Figures:
-    """The figures that may be shown, by name: rows of `Figures.list`, their words without cells."""
+    """The figures that may be shown, by name: rows of `Figures.list`, their words without cells, and `read`."""
     from memory.errors import NeuroloomError
 
     services, privacy = await session.services(), await session.privacy(view)
@@ -23,11 +25,13 @@ async def shown(session: Session, view: RunView) -> Figures:
     for row in await services.figures.list(view.run_id):
         if row["png"] is None:
             continue
+        file = (Path(view.workspace), f"reports/{Path(row['png']).name}", privacy.artifact)
         try:
-            privacy.artifact(f"reports/{Path(row['png']).name}")
+            run_files.place(*file)
         except NeuroloomError:
             continue
-        found[str(row["name"])] = {**row, "title": privacy.text(row["title"]), "alt": privacy.text(row["alt"])}
+        words = {key: privacy.text(row[key]) for key in ("title", "alt")}
+        found[str(row["name"])] = {**row, **words, "read": functools.partial(run_files.read, *file)}
     return found
 
 
@@ -40,15 +44,11 @@ def png(figure: Mapping[str, Any]) -> bytes:
     """One figure as PNG.
 
     Raises:
-        InputError: it is gone, or larger than a client takes.
+        InputError: it is gone, larger than a client takes, or no PNG.
     """
     from memory.errors import InputError
 
-    name = figure["name"]
-    try:
-        data = Path(figure["png"]).read_bytes()
-    except OSError as error:
-        raise InputError(f"figure {name!r} cannot be read", code="input.no_such_figure", field="figure") from error
-    if len(data) > MOST_BYTES:
-        raise InputError(f"figure {name!r} has {len(data)} bytes", code="input.too_large", field="figure")
+    data: bytes = figure["read"]()
+    if not data.startswith(PNG):
+        raise InputError(f"figure {figure['name']!r} is no PNG", code="input.no_such_figure", field="figure")
     return data

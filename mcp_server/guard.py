@@ -6,7 +6,6 @@ It is a middleware of the MCP library, for both protocol revisions and every tra
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,11 +19,12 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from mcp_server import scopes
-from mcp_server.audit import AuditLog, Entry, arguments_hash
+from mcp_server.audit import AuditLog
 from mcp_server.limits import Limits
 from mcp_server.naming import ToolInfo, no_such_tool
 from mcp_server.outgoing import CleanSession
 from mcp_server.principal import LOCAL, SCOPES, Principal, acting
+from mcp_server.recording import Call, Recorder
 from mcp_server.redaction import Redactor
 from mcp_server.refusal import CallRefused
 
@@ -35,7 +35,6 @@ LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/te
 OPENING = LISTS | {"initialize", "ping", "server/discover", "logging/setLevel"}
 """What a client says first. Over HTTP it counts as calls do; from standard input it has no limits to load."""
 
-RECORDED = frozenset({"tools/call", "resources/read", "prompts/get"})
 STREAMS = frozenset({"subscriptions/listen"})
 NOBODY = Principal("nobody", frozenset(), "http")
 LOOPBACK = Principal("loopback", frozenset(SCOPES), "http")
@@ -76,18 +75,17 @@ class Guard:
         self._tools = tools
         self._limits = limits
         self._redactor = redactor
-        self._audit = audit
-        self._unrecorded = False
+        self._recorder = Recorder(audit, redactor, tools)
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         """Answer one message; notifications pass as they are."""
         if ctx.request_id is None:
             return await call_next(ctx)
-        principal, begun, outcome = whose(ctx.request), time.perf_counter(), "cancelled"
         ctx = replace(ctx, session=CleanSession(ctx.session, self._redactor))
+        call, outcome = Call(ctx, whose(ctx.request)), "cancelled"
         try:
-            with acting(principal):
-                result = self._cleaned(await self._called(principal, ctx, call_next))
+            with acting(call.principal):
+                result = self._cleaned(await self._called(call, call_next))
             outcome = _outcome(result)
             return result
         except CallRefused as refused:
@@ -105,21 +103,24 @@ class Guard:
             raise MCPError(INTERNAL_ERROR, f"{ctx.method} failed; the server's log says why",
                            {"error": {"code": "internal", "next": "call doctor"}}) from error  # fmt: skip
         finally:
-            if self._audit is not None and ctx.method in RECORDED:
-                self._record(self._audit, _entry(ctx, principal, self._tools, outcome, begun))
+            self._recorder.ended(call, outcome)
 
-    async def _called(self, principal: Principal, ctx: Context, call_next: CallNext) -> HandlerResult:
+    async def _called(self, call: Call, call_next: CallNext) -> HandlerResult:
+        principal, ctx = call.principal, call.ctx
         if ctx.method in OPENING and principal.door == "stdio":
             return await call_next(ctx)
         who = principal.name if ctx.method not in STREAMS else f"{principal.name} (streams)"
         with self._limits.call(who):
             if ctx.method != "tools/call":
                 scopes.check(principal, "read", ctx.method)
+                if ctx.method in STREAMS:
+                    self._recorder.opened(call)
                 return await call_next(ctx)
-            return await call_next(self._allowed(principal, ctx))
+            return await call_next(self._allowed(call))
 
-    def _allowed(self, principal: Principal, ctx: Context) -> Context:
-        """The call as it is made: with the right names of its arguments."""
+    def _allowed(self, call: Call) -> Context:
+        """The call as it is made: with the right names of its arguments, and recorded if it changes something."""
+        principal, ctx = call.principal, call.ctx
         name, arguments = _asked(ctx)
         tool = self._tools.get(name)
         if tool is None:
@@ -128,8 +129,8 @@ class Guard:
         given = tool.named(name, arguments)
         scope = scopes.needed(name, given)
         scopes.check(principal, scope, name)
-        if self._audit is not None and scope != "read":
-            self._audit.ready()
+        if scope != "read":
+            self._recorder.begun(call)
         return ctx if given == arguments else replace(ctx, params={**(ctx.params or {}), "arguments": given})
 
     def _cleaned(self, result: HandlerResult) -> HandlerResult:
@@ -151,17 +152,6 @@ class Guard:
         return CallToolResult(
             is_error=True, structured_content=document, content=[TextContent(type="text", text=words)]
         )
-
-    def _record(self, audit: AuditLog, entry: Entry) -> None:
-        """Record a call that has been made. That a record cannot be written is said once, until one can again."""
-        try:
-            audit.append(entry)
-        except OSError as error:
-            if not self._unrecorded:
-                _log.error("calls are not recorded any more: %s: %s", audit.folder, error.strerror)
-            self._unrecorded = True
-        else:
-            self._unrecorded = False
 
 
 def whose(request: Request | None) -> Principal:
@@ -196,35 +186,3 @@ def _outcome(result: HandlerResult) -> str:
 def _code_of(error: MCPError) -> str:
     told = error.data.get("error") if isinstance(error.data, Mapping) else None
     return str(told["code"]) if isinstance(told, Mapping) and "code" in told else f"rpc.{error.code}"
-
-
-def _entry(ctx: Context, principal: Principal, tools: Mapping[str, ToolInfo], outcome: str, begun: float) -> Entry:
-    name, arguments = _audited(ctx, tools)
-    client = ctx.session.client_params.client_info.name if ctx.session.client_params else ""
-    return Entry(
-        principal=principal.name,
-        door=principal.door,
-        client=_plain(client),
-        method=ctx.method,
-        name=name,
-        arguments_sha256=arguments_hash(arguments),
-        outcome=outcome,
-        ms=round((time.perf_counter() - begun) * 1000, 3),
-    )
-
-
-def _audited(ctx: Context, tools: Mapping[str, ToolInfo]) -> tuple[str, Any]:
-    """What was called, without its arguments: of an address, only what comes before its first variable part."""
-    params = ctx.params or {}
-    if ctx.method == "resources/read":
-        uri = str(params.get("uri"))
-        scheme, _, rest = uri.partition("://")
-        return _plain(f"{scheme}://{rest.partition('/')[0]}"), {"uri": uri}
-    name = str(params.get("name"))
-    known = ctx.method != "tools/call" or name in tools
-    return _plain(name) if known else "unknown", params.get("arguments") or {}
-
-
-def _plain(text: str) -> str:
-    """A name from outside, without control characters and bounded."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text[:64])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server.session import ServerSession
 from pydantic import BaseModel
 
 from mcp_server.redaction import Redactor
+
+if TYPE_CHECKING:
+    from mcp.server.connection import Connection
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -40,3 +43,8 @@ class CleanSession(ServerSession):
         data = message.model_dump(by_alias=True, mode="json", exclude_none=True)
         cleaned = self._redactor.clean(data)
         return message if cleaned is data else type(message).model_validate(cleaned, by_name=False)
+
+
+def connection_of(session: ServerSession) -> Connection:
+    """The connection of a request's session, which outlives the request; the MCP library has no other way to it."""
+    return session._connection

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.shared.exceptions import MCPError
 from mcp.types import Annotations, Resource
 
-from mcp_server import details, figures
+from mcp_server import details, figures, run_files
 from mcp_server.session import Session, session_of
 
 if TYPE_CHECKING:
     from mcp_server.server import ChatServer
+    from phases.privacy.privacy import Privacy
 
 T = TypeVar("T", bound=str | bytes)
 LISTED = 20
-MOST_BYTES = 1_000_000
 FOR_MODELS = Annotations(audience=["assistant"], priority=0.6)
 RUN = "neural://runs/{run}"
 
@@ -44,23 +45,28 @@ def told(read: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
 
     @functools.wraps(read)
     async def wrapped(*args: Any, **named: Any) -> T:
-        from mcp_server.failures import of_error
-        from memory.errors import NeuroloomError
         from phases.privacy.privacy import Privacy
 
         try:
             return await read(*args, **named)
-        except NeuroloomError as error:
+        except MCPError:
+            raise
+        except Exception as error:  # an address is answered as a tool is: with a code, and without foreign words
             said = [word for word in (*args, *named.values()) if isinstance(word, str)]
             level = session_of(named["ctx"]).settings.privacy.level if "ctx" in named else "schema"
-            document = of_error(error, Privacy(level, said=said))
-            words = f"{document['code']}: {document['message']}" + (
-                f" ({document['next']})" if document["next"] else ""
-            )
-            kind = ResourceNotFoundError if error.code.startswith(("input.", "usage.")) else ResourceError
-            raise kind(words) from error
+            raise _refusal(error, Privacy(level, said=said)) from None
 
     return wrapped
+
+
+def _refusal(error: Exception, privacy: Privacy) -> ResourceError:
+    """What the client is told: its own mistakes, and what may not leave, as invalid parameters."""
+    from mcp_server.failures import explained
+
+    told = (explained(error, privacy).structured_content or {})["error"]
+    words = f"{told['code']}: {told['message']}" + (f" ({told['next']})" if told.get("next") else "")
+    theirs = str(told["code"]).startswith(("input.", "usage.", "privacy."))
+    return (ResourceNotFoundError if theirs else ResourceError)(words)
 
 
 def _told_fixed(server: ChatServer, read: Callable[[Session], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
@@ -148,31 +154,11 @@ async def run_artifact(run: str, path: str, ctx: Context[Any, Any]) -> str | byt
     """A file of a run's folder that holds no cells; text as text."""
     session = session_of(ctx)
     view = await session.look(run)
-    (await session.privacy(view)).artifact(path)
-    data = _inside(Path(view.workspace), path)
+    data = run_files.read(Path(view.workspace), path, (await session.privacy(view)).artifact)
     try:
         return data.decode()
     except UnicodeDecodeError:
         return data
-
-
-def _inside(folder: Path, path: str) -> bytes:
-    """The bytes of a file of the folder, links resolved.
-
-    Raises:
-        InputError: it is no file of that folder, or too large to send.
-    """
-    from memory.errors import InputError
-
-    root, found = folder.resolve(), (folder / path).resolve()
-    if not found.is_relative_to(root) or not found.is_file():
-        raise InputError(f"the run has no file {path!r}", code="input.no_such_artifact", field="path")
-    size = found.stat().st_size
-    if size > MOST_BYTES:
-        raise InputError(
-            f"{path!r} has {size} bytes; up to {MOST_BYTES} are sent", code="input.too_large", field="path"
-        )
-    return found.read_bytes()
 
 
 async def memory_value(key: str, ctx: Context[Any, Any]) -> str:

@@ -40,11 +40,22 @@ class ChatServer(MCPServer[Session]):
 
     session: Session
     names: Mapping[str, ToolInfo]
+    watchers: watching.Watchers
 
     @property
     def bus(self) -> SubscriptionBus:
         """Where changes of addresses are told to whoever listens."""
         return self._subscriptions
+
+    async def run_stdio_async(self) -> None:
+        """Serve the client that started this process; `run("stdio")` calls it."""
+        from mcp_server.stdio import serve
+
+        await serve(self)
+
+    def fixed(self, uri: str) -> bool:
+        """Whether it is a fixed address that is not ours, as a suite mounts one: it never changes."""
+        return uri in self._resource_manager._resources and not uri.startswith("neural://")
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Session, Any] | None = None
@@ -98,7 +109,7 @@ def build(
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Session]) -> AsyncIterator[Session]:
-        async with session.living(), watching.living(watchers):
+        async with session.living(), watching.living(server.watchers):
             yield session
 
     tools = {name: tool.registered() for name, tool in TOOLS.items()}
@@ -124,5 +135,5 @@ def build(
     resources.register(server)
     prompts.register(server)
     completing.register(server, session)
-    watchers = watching.register(server, session)
+    server.watchers = watching.register(server, session)
     return server, session

@@ -24,7 +24,6 @@ class ChatSettings(BaseModel):
     calls_at_once: int = Field(64, ge=1, description="of one token: calls that have not been answered yet")
     audit: bool = Field(True, description="one record a call in <state folder>/audit")
     body_mib: int = Field(4, ge=1, le=64, description="the largest request over HTTP")
-    upload_mib: int = Field(512, ge=1, description="the largest file that a chat may upload, all its parts together")
 
     @property
     def loopback(self) -> bool:

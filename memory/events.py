@@ -40,3 +40,8 @@ class Stream:
             reply = await self._wire.do("XREAD", "COUNT", count, *wait, "STREAMS", key, after)
             if reply or left <= 0:
                 return [(entry, json.loads(fields["event"])) for _, rows in reply or [] for entry, fields in rows]
+
+    async def newest(self, run: str) -> str | None:
+        """Stream id of the newest entry; None before the first."""
+        reply = await self._wire.do("XREVRANGE", keys.internal(run, self._name), "+", "-", "COUNT", 1)
+        return str(reply[0][0]) if reply else None

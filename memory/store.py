@@ -112,6 +112,10 @@ class Memory:
         """Events after stream id `after`, oldest first, waiting up to `block_ms` for the first."""
         return await self._events.read(run, after, count, block_ms)
 
+    async def newest_event(self, run: str) -> str | None:
+        """Stream id of the newest event; None before the first."""
+        return await self._events.newest(run)
+
     async def control(self, run: str, command: dict[str, Any], *, command_id: str) -> None:
         """Send the run's runner a command such as `{"do": "cancel"}`, once per `command_id`."""
         await self._control.add(run, command, command_id, None)

@@ -39,5 +39,6 @@ def verify(door: Door) -> int:
         words = "no calls were recorded"
     else:
         words = f"whole: {found.records} records in {found.files} files; {found.closed_off} torn by a killed process"
+        words += f"; {found.unended} calls began and did not end" if found.unended else ""
     door.say({"whole": whole, **asdict(found)}, words)
     return failures.OK if whole else failures.REJECTED

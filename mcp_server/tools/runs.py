@@ -46,6 +46,7 @@ async def run_start(
     budget_seconds: Annotated[float | None, Field(gt=0, le=864_000)] = None,
     seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None,
     gates: Literal["default", "reference"] | None = None,
+    backend: Literal["local", "ssh"] | None = None,
     deploy: Annotated[bool | None, Field(description="Serve the model when its gates pass (default: yes)")] = None,
     from_run: Annotated[Short | None, Field(description="Recipe of that run; a deployment's name retrains it")] = None,
     request_id: Annotated[Short | None, Field(description="The same id never starts a second run")] = None,
@@ -55,7 +56,7 @@ async def run_start(
     services = await session.services()
     given = {"target": target, "goal": goal, "name": name, "task": task, "metric": metric, "positive": positive,
              "drop": drop, "group": group, "time": time, "epochs": epochs, "budget_seconds": budget_seconds,
-             "seed": seed, "gates": gates, "from_run": from_run}  # fmt: skip
+             "seed": seed, "gates": gates, "backend": backend, "from_run": from_run}  # fmt: skip
     retrained = from_run is not None and any(one.name == from_run for one in await services.deployments.list())
     path = await _data(session, data, None if retrained else from_run)
     if retrained and from_run is not None:

@@ -28,6 +28,19 @@ ALLOWED: Final = tuple(
 )
 
 
+_OF_CLASSES: Final = re.compile(r"reports/(confusion|roc|precision-recall)\.(svg|png)")
+
+
+def names_classes(path: str) -> bool:
+    """Whether a path, relative to the run's folder, is a figure on which the classes of the target are named.
+
+    Example:
+        >>> names_classes("reports/confusion.png"), names_classes("reports/loss.png")
+        (True, False)
+    """
+    return _OF_CLASSES.fullmatch(path) is not None
+
+
 def holds_no_cells(path: str) -> bool:
     """Whether a path, relative to the run's folder, is one of the files without cells.
 

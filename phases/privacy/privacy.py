@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from memory.errors import NeuroloomError, PrivacyRefused
-from phases.privacy.artifacts import holds_no_cells, inside
+from phases.privacy.artifacts import holds_no_cells, inside, names_classes
 from phases.privacy.catalogue import COMPARISON, DEPLOYMENT, ERROR, EVENTS, MEMORY, PREDICTIONS, RUN
 from phases.privacy.level import Level, allows
 from phases.privacy.profile import PROFILE
@@ -126,6 +126,10 @@ class Privacy:
         """
         if not inside(path):
             raise PrivacyRefused(f"{path[:LONGEST_NAME]!r} is no path inside a run's folder", field="path")
+        kind = self.schema.personal.get(self.schema.target or "")
+        if names_classes(path) and kind is not None:
+            told = f"{path!r} names the classes of the target, which are personal data ({kind})"
+            raise PrivacyRefused(told, field="path", fix="look at it on the machine itself")
         if holds_no_cells(path):
             return
         if not allows(self.level, "samples"):

@@ -25,7 +25,8 @@ class Figures:
         """
         root = Path((await self.runs.get(run)).workspace)
         result = root / "jobs" / "plots" / "result.json"
-        rows = read_json(result)["plots"] if result.is_file() else []
+        own = result.is_file() and result.resolve().is_relative_to(root.resolve())
+        rows = read_json(result)["plots"] if own else []
         return [_row(root / "reports", row) for row in rows]
 
 

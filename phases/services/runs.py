@@ -76,12 +76,9 @@ class Runs:
         except OSError as error:
             with suppress(OSError):
                 folder.rmdir()
-            raise InputError(
-                f"the workspace {request.workspace!r} cannot be written: {error.strerror or error}",
-                code="input.workspace",
-                field="workspace",
-                fix="run in a folder of your own",
-            ) from error
+            raise InputError(f"the workspace {request.workspace!r} cannot be written: {error.strerror or error}",
+                             code="input.workspace", field="workspace",
+                             fix="run in a folder of your own") from error  # fmt: skip
         state = {
             "state": "queued",
             "phase": None,
@@ -203,6 +200,11 @@ class Runs:
     async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
         """Events after a stream position, each with its own position."""
         return await self.memory.events(await self.resolve(run), after, block_ms=block_ms)
+
+    async def newest_event(self, run: str) -> tuple[str, str | None]:
+        """The run's full id and the position of its newest event; None before the first."""
+        run = await self.resolve(run)
+        return run, await self.memory.newest_event(run)
 
     async def logs(self, run: str) -> Sequence[tuple[str, str]]:
         """`(job, text)` of every job of the run, in the order they were started."""

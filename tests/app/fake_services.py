@@ -159,6 +159,9 @@ class FakeRuns:
         self.note("list", limit, offset, status)
         return [self.view()][offset : offset + limit]
 
+    async def newest_event(self, run: str) -> tuple[str, str | None]:
+        return run, str(len(story()))
+
     async def events(self, run: str, after: str = "0", block_ms: int = 0) -> Sequence[tuple[str, dict[str, Any]]]:
         if self.scenario == "away" and self.away_left:
             self.away_left -= 1

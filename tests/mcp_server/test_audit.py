@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client, MCPError
+from mcp import Client, MCPDeprecationWarning, MCPError
+from mcp.types import Implementation, PromptReference, ResourceTemplateReference
 
 from app.cli import main
 from mcp_server.audit import GENESIS, AuditLog, Entry, arguments_hash, files, verify
@@ -34,6 +35,20 @@ from mcp_server.audit import AuditLog, Entry
 def entry(name):
     return Entry("laptop", "http", "a client", "tools/call", name, "0" * 64, "ok", 1.25)
 log = AuditLog(Path(sys.argv[1]))
+if sys.argv[2] == "killed":
+    import asyncio, os, signal
+    from mcp import Client
+    from mcp_server.settings import ChatSettings
+    from tests.mcp_server.tiny_server import tiny
+    server = tiny(ChatSettings(), Path(sys.argv[1]))
+    async def killed() -> dict:
+        "End this process in the middle of a call."
+        os.kill(os.getpid(), signal.SIGKILL)
+    async def main():
+        server.add_tool(killed, name="run_resume")
+        async with Client(server) as client:
+            await client.call_tool("run_resume", {})
+    asyncio.run(main())
 if sys.argv[2] == "torn":  # the file may grow by 100 bytes only: a record that does not fit is written in part
     log.append(entry("first"))
     size = sum(path.stat().st_size for path in log.folder.glob("*.jsonl"))
@@ -240,10 +255,92 @@ async def test_what_changes_something_is_refused_when_it_cannot_be_recorded_and_
 
 
 def test_a_disk_without_room_counts_as_one_that_cannot_be_written(tmp_path: Path) -> None:
-    AuditLog(tmp_path).ready()
+    AuditLog(tmp_path).begin(entry())
     with pytest.raises(CallRefused, match="the disk is full") as refused:
-        AuditLog(tmp_path, free_bytes=2**62).ready()
+        AuditLog(tmp_path, free_bytes=2**62).begin(entry())
     assert refused.value.code == "audit.unwritable"
+    assert len(records(tmp_path)) == 1
+
+
+async def test_what_changes_something_is_recorded_before_it_too(tmp_path: Path) -> None:
+    async with Client(tiny(ChatSettings(), tmp_path)) as client:
+        for name, arguments in (("run_get", {}), ("run_cancel", {"word": "now"}), ("run_start", {"deploy": True})):
+            await client.call_tool(name, arguments)
+        refused = await client.call_tool("run_cancel", {"wrod": "now"})
+        assert refused.is_error
+    found = records(tmp_path)
+    assert [(one["name"], one["outcome"]) for one in found] == [
+        ("run_get", "ok"),
+        ("run_cancel", "begun"),
+        ("run_cancel", "ok"),
+        ("run_start", "begun"),
+        ("run_start", "ok"),
+        ("run_cancel", "usage.unknown_argument"),
+    ]
+    calls = [one.get("call") for one in found]
+    assert calls[0] is None and calls[5] is None
+    assert calls[1] == calls[2] != calls[3] == calls[4]
+    assert found[1]["arguments_sha256"] == found[2]["arguments_sha256"] == arguments_hash({"word": "now"})
+    assert (verify(tmp_path).unended, verify(tmp_path).broken) == (0, None)
+
+
+def test_a_call_whose_process_was_killed_leaves_a_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = writer(tmp_path, "killed")
+    try:
+        process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    AuditLog(tmp_path).append(entry())
+    verdict = verify(tmp_path)
+    assert (verdict.records, verdict.unended, verdict.broken) == (2, 1, None)
+    monkeypatch.setenv("NEUROLOOM_HOME", str(tmp_path))
+    assert main(["audit", "verify"]) == 0
+    assert "1 calls began and did not end" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_completions_and_subscriptions_are_recorded(tmp_path: Path, mode: Any) -> None:
+    server = tiny(ChatSettings(), tmp_path)
+    note = "tiny://notes/salt-and-pepper"
+    async with Client(server, mode=mode) as client:
+        await client.complete(PromptReference(name="status"), {"name": "run", "value": "salt-and-pepper"})
+        await client.complete(ResourceTemplateReference(uri="tiny://notes/{name}"), {"name": "name", "value": "s"})
+        if mode == "legacy":
+            with pytest.warns(MCPDeprecationWarning):
+                await client.subscribe_resource(note)
+        else:
+            async with client.listen(resource_subscriptions=[note]):
+                assert [one["outcome"] for one in records(tmp_path)][2:] == ["begun"]
+    told = [(one["method"], one["name"], one["outcome"]) for one in records(tmp_path)]
+    assert told[:2] == [("completion/complete", "status", "ok"), ("completion/complete", "tiny://notes", "ok")]
+    stream = ("subscriptions/listen", "")
+    if mode == "legacy":
+        assert told[2:] == [("resources/subscribe", "tiny://notes", "ok")]
+    else:
+        assert told[2:] == [(*stream, "begun"), (*stream, "cancelled")]
+    assert b"salt-and-pepper" not in files(tmp_path / "audit")[0].read_bytes()
+    assert verify(tmp_path).unended == 0
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_no_secret_is_recorded_in_a_name(tmp_path: Path, mode: Any) -> None:
+    secret = "salt-and-pepper-0001"
+    who = Implementation(name=f"{'a' * 55} {secret}", version="1")
+    async with Client(tiny(ChatSettings(), tmp_path, [secret]), mode=mode, client_info=who) as client:
+        await client.call_tool("run_get", {})
+        with pytest.raises(MCPError):
+            await client.get_prompt(f"{secret} and more", {})
+        with pytest.raises(MCPError):
+            await client.get_prompt("x" * 5000, {})
+        with pytest.raises(MCPError):
+            await client.read_resource(f"{secret}://x")
+    found = records(tmp_path)
+    assert [one["name"] for one in found] == ["run_get", "[redacted] and more", "too long", "[redacted]://x"]
+    assert found[0]["client"].startswith("aaaa")
+    assert b"salt-and" not in files(tmp_path / "audit")[0].read_bytes()
 
 
 def test_a_guard_without_a_log_is_allowed() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
+from mcp.types import Completion, EmptyResult, SubscribeRequestParams
 
 from mcp_server.audit import AuditLog
 from mcp_server.guard import Guard, tool_infos
@@ -73,6 +74,15 @@ def _add_reads(server: MCPServer[Any]) -> None:
         if name == "bad":
             raise RuntimeError("this note cannot be read")
         return f"note {name}"
+
+    async def complete(*_: Any) -> Completion:
+        return Completion(values=["one"])
+
+    async def subscribed(*_: Any) -> EmptyResult:
+        return EmptyResult()
+
+    server.completion()(complete)  # type: ignore[no-untyped-call] # the SDK's decorator has no annotation
+    server._lowlevel_server.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribed)
 
     @server.prompt()
     async def status() -> str:

@@ -70,7 +70,7 @@ def _worst(matrix: np.ndarray[Any, Any], labels: list[str]) -> str:
         return "No row is mistaken."
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
     count = int(wrong[row, column])
-    return f"The most frequent mistake: {count} rows of {labels[row]} predicted as {labels[column]}."
+    return f"The most frequent mistake: {count} rows of {labels[row]!r} predicted as {labels[column]!r}."
 
 
 def calibration_plot(folder: Path, bins: Sequence[Mapping[str, Any]]) -> list[Plot]:
@@ -113,6 +113,6 @@ def curve_plot(folder: Path, name: str, curves: Sequence[Mapping[str, Any]]) -> 
         names = ("false positive rate", "true positive rate") if roc else ("recall", "precision")
         page.axes.set(xlabel=names[0], ylabel=names[1])
         page.axes.legend(loc="lower right" if roc else "lower left")
-        areas = [f"{c['label']}: area {c['auc']['value']:.3f}" for c in shown if roc and c.get("auc")]
+        areas = [f"{c['label']!r}: area {c['auc']['value']:.3f}" for c in shown if roc and c.get("auc")]
         page.alt.append(f"{title} on the test split. " + "; ".join(areas))
     return made

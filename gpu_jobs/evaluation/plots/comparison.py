@@ -67,7 +67,7 @@ def importance_plot(folder: Path, importance: Sequence[Mapping[str, Any]], metri
         page.axes.grid(visible=False, axis="y")
         page.axes.set_ylim(-0.6, len(shown) - 0.4)
         page.axes.set_xlabel(f"loss of {_words(metric)} when the column is shuffled (validation)")
-        first = ", ".join(f"{one['column']} ({spoken(one['drop']['value'])})" for one in shown[:5])
+        first = ", ".join(f"{one['column']!r} ({spoken(one['drop']['value'])})" for one in shown[:5])
         page.alt.append(f"The columns that matter most: {first}.")
     return made
 

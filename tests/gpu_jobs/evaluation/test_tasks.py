@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,11 @@ def test_plots_are_written_with_title_and_description(finished: Finished, task: 
     own = {"predicted.svg", "residuals.svg"}
     own = own if task == "regression" else {"confusion.svg", "calibration.svg", "roc.svg", "precision-recall.svg"}
     assert names == shared | own
+    if task != "regression":
+        said = " ".join(one["alt"] for one in made if one["file"] in {"confusion.svg", "roc.svg"})
+        labels = {str(one["truth"]) for one in results["test"]["examples"]}
+        assert any(repr(label) in said for label in labels)
+        assert not any(re.search(rf"(?<!['\w]){re.escape(label)}(?!['\w])", said) for label in labels), said
     for one in made:
         path: Path = run.root / "reports" / one["file"]
         root = ElementTree.fromstring(path.read_text())

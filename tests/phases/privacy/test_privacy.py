@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpu_jobs.evaluation.plots.classes import confusion_plot, curve_plot
 from memory.errors import InputError, PrivacyRefused
 from memory.measurement import Measurement, Provenance
 from phases.datasets import CategoryView, ClassView, ColumnView, DatasetProfile, NumbersView
 from phases.privacy.catalogue import EVENTS, MEMORY, RUN
-from phases.privacy.level import Level
+from phases.privacy.level import LEVELS, Level
 from phases.privacy.privacy import LONGEST_ASSERTED, Privacy
 from phases.privacy.schema import Column, Schema
+from phases.privacy.words import CELL
 from phases.views import CheckView, DeploymentView, ErrorView, PhaseView, QuestionView, RunView
 
 SECRET = "qxsecret"
@@ -178,3 +182,28 @@ def test_a_profile_has_kinds_at_schema_and_rounded_statistics_at_aggregates() ->
     assert [one["label"] for one in low["classes"]] == ["yes", "no"] and low["rows"] == 100
     assert high["columns"][0]["numbers"]["mean"] == 41 and high["columns"][1]["categories"][0]["value"] == "Qxtown"
     assert low["warnings"] == ["'age' holds '<cell>'"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("figure", ["confusion", "roc", "precision-recall"])
+def test_a_figure_on_which_personal_classes_are_named_leaves_at_no_level(level: Level, figure: str) -> None:
+    mails = SCHEMA.model_copy(update={"target": "who", "classes": ("ann@example.org", "bo@example.org")})
+    for name in (f"reports/{figure}.png", f"reports/{figure}.svg"):
+        Privacy(level, SCHEMA).artifact(name)
+        with pytest.raises(PrivacyRefused, match="personal data"):
+            Privacy(level, mails).artifact(name)
+    Privacy(level, mails).artifact("reports/loss.png")
+    Privacy(level, mails).artifact("reports/calibration.svg")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_a_figure_says_of_personal_classes_is_masked(level: Level) -> None:
+    mails = SCHEMA.model_copy(update={"target": "who", "classes": ("ann@example.org", "bo@example.org")})
+    confusion = {"labels": list(mails.classes), "matrix": [[3, 4], [1, 5]]}
+    curve = {"label": "ann@example.org", "points": [[0, 0], [1, 1]], "rows": 7, "auc": {"value": 0.75}}
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = [*confusion_plot(Path(folder), confusion), *curve_plot(Path(folder), "roc", [curve, curve])]
+    for plot in drawn:
+        assert "@example.org" in plot.alt
+        told = Privacy(level, mails).text(plot.alt)
+        assert "@" not in told and CELL in told
