@@ -98,12 +98,10 @@ class Watchers:
 
     async def _look(self, what: Watched) -> bool:
         """Whether it changed since the last look; the first look only remembers, and one that fails is tried again."""
-        from memory.errors import NeuroloomError
-
         try:
             now = await state(await self.session.services(), what)
-        except NeuroloomError as error:
-            log.info("a watched %s cannot be looked at: %s", what.kind, error.code)
+        except Exception as error:  # Redis is away, or this one cannot be read: the others are looked at all the same
+            log.info("a watched %s cannot be looked at: %s", what.kind, type(error).__name__)
             return False
         changed = what in self.seen and self.seen[what] != now
         self.seen[what] = now
@@ -150,10 +148,8 @@ def register(server: ChatServer, session: Session) -> Watchers:
 
     async def subscribe(ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
         connection = connection_of(ctx.session)
-        known = id(connection) in watchers.listeners
+        _leave_at_end(watchers, connection)
         await watchers.listen(id(connection), [str(params.uri)], ctx.session)
-        if not known:
-            _leave_at_end(watchers, connection)
         return EmptyResult()
 
     async def unsubscribe(ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams) -> EmptyResult:

@@ -123,7 +123,8 @@ async def test_a_newer_client_hears_of_runs_memory_and_datasets(house: House, en
 
 async def test_what_cannot_be_watched_is_refused_in_both_revisions(house: House, ended: str) -> None:
     many = [f"neural://memory/key-{number}" for number in range(MOST_ADDRESSES + 1)]
-    async with talking(house, "legacy") as client:
+    hurried = House(house.home, house.workspace, {"NEUROLOOM_CHAT_CALLS_PER_SECOND": "10000"})
+    async with talking(hurried, "legacy") as client:
         for wrong in ("neural://elsewhere/x", f"neural://runs/{ended}/artifacts/a", "file:///etc/passwd"):
             with pytest.raises(MCPError, match=r"no_such_address.*neural://datasets/<name>") as error:
                 await client.subscribe_resource(wrong)
