@@ -85,6 +85,34 @@ class Models:
             InputError: there is no deployment of that name.
             DeployError: its run is gone, so there is no recipe.
         """
+        champion, request, artifacts, dataset = await self._recipe_of(name, data)
+        asked = RunRequest.model_validate(request)
+        folder = str(Path(asked.workspace) / "neural" / champion)
+        retrain = {
+            "name": name,
+            "run": champion,
+            "folder": folder,
+            "attempt": artifacts["attempt"],
+            "metric": dataset["metric"],
+        }
+        fixed = {
+            "data": str(Path(data).resolve()),
+            "name": name,
+            "target": dataset["target"],
+            "yes": bool(changes.get("yes")),
+            "from_run": champion,
+            "workspace": str(Path(workspace).resolve()),
+            "door": door,
+            "retrain": retrain,
+            "deploy": True,
+            "validation": None,
+            "test": None,
+        }
+        fresh = RunRequest.model_validate({**asked.model_dump(exclude={"code_version"}), **changes, **fixed})
+        return await self.runs.start(fresh, once=once)
+
+    async def _recipe_of(self, name: str, data: str) -> tuple[str, Any, dict[str, Any], dict[str, Any]]:
+        """The champion's run, and what it recorded: `request`, `artifacts` and `dataset`."""
         champion = await self.deployments.get(name)
         if champion.run_id is None:
             raise DeployError(f"deployment {name!r} does not say which run made it", code="deploy.no_recipe")
@@ -97,30 +125,7 @@ class Models:
                 code="deploy.no_recipe",
                 fix=f"neuroloom run {data} --name {name}",
             )
-        asked = RunRequest.model_validate(request.value)
-        folder = str(Path(asked.workspace) / "neural" / champion.run_id)
-        retrain = {
-            "name": name,
-            "run": champion.run_id,
-            "folder": folder,
-            "attempt": artifacts.value["attempt"],
-            "metric": dataset.value["metric"],
-        }
-        fixed = {
-            "data": str(Path(data).resolve()),
-            "name": name,
-            "target": dataset.value["target"],
-            "yes": bool(changes.get("yes")),
-            "from_run": champion.run_id,
-            "workspace": str(Path(workspace).resolve()),
-            "door": door,
-            "retrain": retrain,
-            "deploy": True,
-            "validation": None,
-            "test": None,
-        }
-        fresh = RunRequest.model_validate({**asked.model_dump(exclude={"code_version"}), **changes, **fixed})
-        return await self.runs.start(fresh, once=once)
+        return champion.run_id, request.value, artifacts.value, dataset.value
 
     async def _deployment(self, name: str) -> DeploymentView | None:
         return next((found for found in await self.deployments.list() if found.name == name), None)

@@ -97,9 +97,6 @@ class Runs:
         self.ensure()
         return await self.get(run)
 
-    def _is_mine(self, state: dict[str, Any]) -> bool:
-        return Path(state["workspace"]).parent.parent == Path(self.workspace)
-
     async def _recipe_run(self, run: str) -> str:
         try:
             return await self.resolve(run)
@@ -121,7 +118,9 @@ class Runs:
         if not run.strip():
             raise UsageError("no run was named", code="usage.missing", field="run", fix="list them: neuroloom runs")
         state = await self.memory.get(run, "state") if RUN_ID.fullmatch(run) else None
-        if state is not None and (not self.confined or self._is_mine(state.value)):
+        if state is not None and not (
+            self.confined and str(Path(state.value["workspace"]).parents[1]) != self.workspace
+        ):
             return run
         here = here or self.confined
         mine = await self.memory.runs(workspace_id(self.workspace), limit=MOST_RUNS)
