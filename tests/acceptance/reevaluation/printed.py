@@ -156,7 +156,8 @@ def _gates(memory: Document) -> Iterator[list[str]]:
             said = (
                 figure(measured) if isinstance(measured, dict) else {True: "yes", False: "no"}.get(measured, measured)
             )
-            needed = {True: "yes", False: "no"}[limit] if isinstance(limit, bool) else f"{limit + 0.0:g}"
+            needed = {True: "yes", False: "no"}[limit] if isinstance(limit, bool) else limit
+            needed = f"{needed + 0.0:g}" if isinstance(needed, int | float) else needed
             sign = {">=": "≥ ", "<=": "≤ ", "is": ""}.get(row["comparison"], f"{row['comparison']} ")
             yield [row["name"], said, f"{sign}{needed}"]
 
