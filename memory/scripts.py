@@ -166,13 +166,14 @@ return {tonumber(epoch), pending and pending[4] or 0}
 """
 
 # lease, epoch, queue | owner, milliseconds, own epoch, entry, group, consumer -> 1, or 0 when the lease was
-# lost A lease that ran out and that nobody took is made anew: the way through an outage.
+# lost. A lease that ran out and that nobody took is made anew: the way through an outage. One whose entry is done
+# is not: a heartbeat that comes late must not hold a run that a door wakes meanwhile.
 KEEP = """
 if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[3] .. ':' .. ARGV[1] then return 0 end
+if #redis.call('XCLAIM', KEYS[3], ARGV[5], ARGV[6], 0, ARGV[4], 'JUSTID') == 0 then return 0 end
 redis.call('SET', KEYS[1], ARGV[3] .. ':' .. ARGV[1], 'PX', ARGV[2])
-redis.call('XCLAIM', KEYS[3], ARGV[5], ARGV[6], 0, ARGV[4], 'JUSTID')
 return 1
 """
 

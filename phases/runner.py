@@ -77,6 +77,8 @@ class Runner:
         try:
             await main
             await self._tell(run)
+            heart.cancel()
+            await asyncio.gather(heart, return_exceptions=True)
             await self.memory.done(taken)
         except StaleEpoch:
             log.warning("run %s was taken over by another runner", run)

@@ -75,6 +75,18 @@ async def test_a_silent_runner_loses_its_run_to_the_next_and_is_refused(memory: 
     await memory.done(second)
 
 
+async def test_a_heartbeat_after_the_end_holds_no_run_that_is_woken_meanwhile(memory: Memory) -> None:
+    await memory.enqueue(RUN, {"data": "x.csv"}, WORKSPACE)
+    taken = await memory.take("runner-1")
+    assert taken is not None
+    state = await memory.put(RUN, "state", {"state": "failed"}, by="runner", lease=taken.lease)
+    await memory.done(taken)
+    assert not await memory.keep(taken), "its last heartbeat was on its way when the run ended"
+    await memory.wake(RUN, {"state": "queued"}, expected=state.version, by="door")
+    again = await memory.take("runner-2")
+    assert again is not None and again.lease.run == RUN
+
+
 async def test_heartbeats_keep_a_run_longer_than_its_lease(memory: Memory) -> None:
     await memory.enqueue(RUN, {}, WORKSPACE)
     taken = await memory.take("one")
