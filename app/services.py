@@ -66,7 +66,7 @@ class DeploymentsService(Protocol):
 
     async def deploy(
         self, run: str, name: str | None = None, override: bool = False, why: str | None = None, *,
-        door: str = "cli", patience: float = ...,
+        door: str = "cli", patience: float | None = None,
     ) -> DeploymentView:  # fmt: skip
         """Publish a run's model; GateRejected when a gate rejected it and no override with a reason is given."""
 

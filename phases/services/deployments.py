@@ -57,7 +57,7 @@ class Deployments:
 
     async def deploy(
         self, run: str, name: str | None = None, override: bool = False, why: str | None = None, *,
-        door: str = "cli", patience: float = WAIT_SECONDS,
+        door: str = "cli", patience: float | None = None,
     ) -> DeploymentView:  # fmt: skip
         """Have an ended run's model served: a stopped deployment of it is started, else a runner deploys it.
 
@@ -82,7 +82,7 @@ class Deployments:
         if (found := await self._of_run(view, name)) is not None:
             return found
         number = await self._wish(view, {"name": name, "override": override, "why": why, "by": door})
-        return await self._wait(view.run_id, number, patience)
+        return await self._wait(view.run_id, number, WAIT_SECONDS if patience is None else patience)
 
     async def _check_model(self, view: RunView) -> None:
         if not view.ended:

@@ -213,7 +213,7 @@ class FakeDeployments:
 
     async def deploy(
         self, run: str, name: str | None = None, override: bool = False, why: str | None = None, *,
-        door: str = "cli", patience: float = 1.0,
+        door: str = "cli", patience: float | None = None,
     ) -> DeploymentView:  # fmt: skip
         self.runs.note("deploy", run, name, override, why)
         if self.runs.scenario == "rejected" and not override:
