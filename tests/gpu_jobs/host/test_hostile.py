@@ -123,10 +123,10 @@ async def test_a_host_that_is_killed_leaves_the_job_running_and_the_next_adopts_
 
 @pytest.mark.needs("bwrap")
 async def test_when_the_walls_fall_a_job_is_lost_and_started_again_in_new_ones(place: Place) -> None:
-    job = place.start("patient", seconds=1)
+    job = place.start("patient", seconds=6)
     await job.said("ready")
     for pid in processes.marked(processes.SANDBOX_MARK, str(place.root)):
         os.kill(pid, signal.SIGKILL)
     outcome = await job.outcome()
     assert outcome.state == "lost"
-    assert (await place.run("patient", seconds=1)).state == "done"
+    assert (await place.run("patient", seconds=6)).state == "done"
