@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,7 +36,18 @@ def serve(settings: Settings, *, http: bool, token: bool) -> None:
         return
     from mcp_server.http import serve as listen
 
-    asyncio.run(listen(server, settings.chat, settings.home, _note, token=token))
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        runner.run(listen(server, settings.chat, settings.home, _note, token=token))
+
+
+def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The fast event loop that servers use, where the platform has it."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    found: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return found
 
 
 def guarded(settings: Settings, mount: Callable[[ChatServer], Mapping[str, ToolInfo]] = lambda _: {}) -> ChatServer:
