@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.failures import in_tools
-from mcp_server.replies import STRUCTURED_BYTES, bounded, refusal, reply
+from mcp_server.replies import STRUCTURED_BYTES, bounded, page, refusal, reply
 
 anything = st.recursive(
     st.none()
@@ -74,3 +74,17 @@ def test_a_fix_for_the_terminal_is_said_in_tools(fix: str, tools: str) -> None:
     assert found is not None
     assert tools in found
     assert "neuroloom " not in found and "--" not in found
+
+
+def test_next_goes_on_after_the_last_row_that_is_shown() -> None:
+    rows = [{"name": f"column {place}", "about": "x" * 80} for place in range(100)]
+    seen: list[dict[str, str]] = []
+    while len(seen) < len(rows):
+        start = len(seen)
+        answer = page({"total": 100}, "rows", rows[start:], lambda shown: f"offset={start + shown}", str)  # noqa: B023
+        found = answer.structured_content
+        assert found is not None and size(found) <= STRUCTURED_BYTES and "cut" not in found
+        assert 0 < len(found["rows"]) < len(rows)
+        seen += found["rows"]
+        assert found["next"] == f"offset={len(seen)}"
+    assert seen == rows
